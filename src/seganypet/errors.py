@@ -1,0 +1,45 @@
+"""What can go wrong. Each message names the file or argument, the value found and the remedy."""
+
+
+class SegAnyPETError(Exception):
+    """Base of every error that SegAnyPET raises on bad input."""
+
+
+class GeometryError(SegAnyPETError):
+    """Shapes, affines or grids that are unusable or do not match."""
+
+
+class ImageValueError(SegAnyPETError):
+    """Voxel values that no SUV image has: NaN, infinity, nothing but one value, Bq/ml."""
+
+
+class ImageReadError(SegAnyPETError):
+    """A file that is missing, truncated or of a format that is not read."""
+
+
+class SeriesError(SegAnyPETError):
+    """A DICOM series that is no static PET volume: wrong modality, mixed, gaps, dynamic, gated."""
+
+
+class SUVError(SegAnyPETError):
+    """Tags or values from which no SUV can be computed."""
+
+
+class PromptError(SegAnyPETError):
+    """Clicks, boxes, masks or prompt files that cannot be used."""
+
+
+class WeightsError(SegAnyPETError):
+    """A weight file that is missing, truncated or of another system."""
+
+
+class OutputError(SegAnyPETError):
+    """An output that cannot be written."""
+
+
+class UsageError(SegAnyPETError):
+    """Command-line arguments or call order that make no sense together."""
+
+
+class SegAnyPETWarning(UserWarning):
+    """Something unusual that was accepted; the text says what was assumed."""
