@@ -52,7 +52,8 @@ def linear_weights(positions: npt.NDArray[np.float64], n_in: int, *, width: floa
     """
     clamped = np.clip(positions, 0, n_in - 1)
     weights = np.maximum(0.0, 1.0 - np.abs(clamped[:, None] - np.arange(n_in)) / width)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    normalised: FloatArray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normalised
 
 
 def resample(
