@@ -1,0 +1,259 @@
+"""The network of the papers, assembled: image encoder, prompt encoder, mask decoder [P1 §3.1].
+
+Names and shapes of the parameters are those of the published SegAnyPET and SAM-Med3D checkpoints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from seganypet.errors import GeometryError, PromptError, UsageError
+from seganypet.models.image_encoder import ImageEncoder
+from seganypet.models.mask_decoder import MaskDecoder
+from seganypet.models.prompt_encoder import PromptEncoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAM3DConfig:
+    """The shape of the network; the defaults are those of the published checkpoints.
+
+    Attributes:
+        patch_size: Voxels along each side of the patch.
+        token_size: Voxels along each side of a token.
+        embed_dim: Channels of a token in the image encoder.
+        depth: Blocks of the image encoder (12 in the released code, 16 in P1's text).
+        num_heads: Attention heads of each block.
+        mlp_ratio: Hidden channels of each block's MLP, per channel of a token.
+        window_size: Tokens along each side of an attention window; more than the grid has means zero padding.
+        global_blocks: Indices of the blocks that attend over the whole grid.
+        out_channels: Channels of the image embedding and of all prompt embeddings.
+        mask_channels: Hidden channels of the previous mask's convolutions.
+        point_embeddings: 2 (negative, positive), or 4 in checkpoints with the unused box corners.
+        decoder_depth: Blocks of the mask decoder's transformer.
+        decoder_heads: Attention heads of the mask decoder.
+        decoder_mlp_dim: Hidden channels of the mask decoder's MLPs.
+        mask_tokens: Mask tokens of the decoder, of which the first is used.
+        iou_head_dim: Hidden channels of the unused IoU head.
+        corrected_position_bias: True for the intended relative position bias, False for the one that the
+            published weights were trained with; see `image_encoder.relative_position_terms`.
+
+    Raises:
+        UsageError: Sizes that do not fit each other.
+    """
+
+    patch_size: int = 128
+    token_size: int = 16
+    embed_dim: int = 768
+    depth: int = 12
+    num_heads: int = 12
+    mlp_ratio: int = 4
+    window_size: int = 14
+    global_blocks: tuple[int, ...] = (2, 5, 8, 11)
+    out_channels: int = 384
+    mask_channels: int = 16
+    point_embeddings: int = 2
+    decoder_depth: int = 2
+    decoder_heads: int = 8
+    decoder_mlp_dim: int = 2048
+    mask_tokens: int = 4
+    iou_head_dim: int = 256
+    corrected_position_bias: bool = False
+
+    def __post_init__(self) -> None:
+        # A configuration read back from JSON holds a list, which would make it unequal to this one.
+        object.__setattr__(self, "global_blocks", tuple(self.global_blocks))
+        for name in _SIZES:
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name}={getattr(self, name)}; use 1 or more")
+        self._require_multiple("patch_size", self.token_size, "token_size")
+        self._require_multiple("embed_dim", self.num_heads, "num_heads")
+        self._require_multiple("out_channels", 24, "3 (position encoding) and 8 (upscaling)")
+        self._require_multiple("out_channels", 2 * self.decoder_heads, "2 x decoder_heads")
+        self._require_multiple("mask_channels", 4, "4")
+        if self.point_embeddings not in (2, 4):
+            raise UsageError(f"point_embeddings={self.point_embeddings}; use 2, or 4 with box corners")
+        beyond = [index for index in self.global_blocks if not 0 <= index < self.depth]
+        if beyond:
+            raise UsageError(
+                f"global_blocks names block {beyond[0]}; depth={self.depth} has 0 to {self.depth - 1}"
+            )
+
+    def _require_multiple(self, name: str, divisor: int, reason: str) -> None:
+        if getattr(self, name) % divisor:
+            raise UsageError(f"{name}={getattr(self, name)}; use a multiple of {divisor}: {reason}")
+
+    @property
+    def grid_size(self) -> int:
+        """Tokens along each side of the patch, and of the image embedding."""
+        return self.patch_size // self.token_size
+
+    @property
+    def low_res_size(self) -> int:
+        """Voxels along each side of the decoder's logits."""
+        return 4 * self.grid_size
+
+    @property
+    def window_sizes(self) -> tuple[int, ...]:
+        """Tokens along each side of the attention window, per block."""
+        return tuple(
+            self.grid_size if index in self.global_blocks else self.window_size for index in range(self.depth)
+        )
+
+
+_SIZES = (
+    *(
+        "patch_size",
+        "token_size",
+        "embed_dim",
+        "depth",
+        "num_heads",
+        "mlp_ratio",
+        "window_size",
+        "out_channels",
+    ),
+    *("mask_channels", "decoder_depth", "decoder_heads", "decoder_mlp_dim", "mask_tokens", "iou_head_dim"),
+)
+
+
+class SegAny3D(nn.Module):
+    """The 3D Segment Anything network of the papers: one patch and its clicks to a mask [P1 eq. 1].
+
+    Axes are the patch's own i, j, k throughout. Embed the patch once with `encode`; then call `decode` for
+    every click, with all clicks so far and the logits that the last call returned.
+
+    Parameters that `decode` does not reach, and that hence get no gradient: `prompt_encoder.no_mask_embed`,
+    `point_embeddings` 2 and 3, `mask_decoder.output_hypernetworks_mlps` 1 and up, `iou_prediction_head`.
+
+    Args:
+        config: Shape of the network; the published one if left out.
+    """
+
+    def __init__(self, config: SAM3DConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or SAM3DConfig()
+        self.image_encoder = ImageEncoder(
+            grid_size=config.grid_size,
+            token_size=config.token_size,
+            dim=config.embed_dim,
+            num_heads=config.num_heads,
+            mlp_dim=config.mlp_ratio * config.embed_dim,
+            window_sizes=config.window_sizes,
+            out_channels=config.out_channels,
+            corrected_position_bias=config.corrected_position_bias,
+        )
+        self.prompt_encoder = PromptEncoder(
+            dim=config.out_channels,
+            patch_size=config.patch_size,
+            grid_size=config.grid_size,
+            mask_channels=config.mask_channels,
+            point_embeddings=config.point_embeddings,
+        )
+        self.mask_decoder = MaskDecoder(
+            dim=config.out_channels,
+            depth=config.decoder_depth,
+            num_heads=config.decoder_heads,
+            mlp_dim=config.decoder_mlp_dim,
+            mask_tokens=config.mask_tokens,
+            iou_head_dim=config.iou_head_dim,
+        )
+
+    def encode(self, patch: Tensor) -> Tensor:
+        """Return the image embedding, [B, out_channels, grid, grid, grid], to keep for every click.
+
+        Args:
+            patch: Normalised intensities, [B, 1, patch, patch, patch].
+
+        Raises:
+            GeometryError: A patch of another shape.
+        """
+        _check_cube("patch", patch, 1, self.config.patch_size)
+        image_embedding: Tensor = self.image_encoder(patch)
+        return image_embedding
+
+    def decode(
+        self,
+        image_embedding: Tensor,
+        point_coords: Tensor | None,
+        point_labels: Tensor | None,
+        low_res_logits: Tensor | None = None,
+    ) -> Tensor:
+        """Return the logits of the mask, [B, 1, low_res, low_res, low_res]; see `upscale`.
+
+        Args:
+            image_embedding: From `encode`, [B, out_channels, grid, grid, grid], or [1, …] for all prompts.
+            point_coords: All clicks so far, [B, N, 3], as voxel coordinates i, j, k of the patch;
+                integer = voxel centre. None, with `point_labels`, for the mask alone: then not even the
+                padding token is there, as in the released training.
+            point_labels: [B, N]: 1 positive, 0 negative, -1 padding.
+            low_res_logits: What the last call returned, [B, 1, low_res, low_res, low_res]; None, before the
+                first click, is the zero mask.
+
+        Raises:
+            GeometryError: An embedding or logits of another shape, or batches that do not match.
+            PromptError: Coordinates and labels that do not match, or an unknown label.
+        """
+        config = self.config
+        _check_cube("image_embedding", image_embedding, config.out_channels, config.grid_size)
+        if low_res_logits is not None:
+            _check_cube("low_res_logits", low_res_logits, 1, config.low_res_size)
+        _check_points(point_coords, point_labels)
+        batch = _common_batch(image_embedding, point_coords, low_res_logits)
+        if low_res_logits is None:
+            low_res_logits = self.prompt_encoder.zero_mask(batch)
+        if point_coords is None or point_labels is None:
+            sparse_embeddings = image_embedding.new_zeros(batch, 0, config.out_channels)
+        else:
+            sparse_embeddings = self.prompt_encoder.embed_points(point_coords, point_labels)
+        logits: Tensor = self.mask_decoder(
+            image_embedding,
+            self.prompt_encoder.dense_position_encoding(),
+            sparse_embeddings,
+            self.prompt_encoder.embed_mask(low_res_logits),
+        )
+        return logits
+
+    def upscale(self, low_res_logits: Tensor) -> Tensor:
+        """Return the logits on the voxels of the patch, [B, 1, patch, patch, patch], trilinear."""
+        _check_cube("low_res_logits", low_res_logits, 1, self.config.low_res_size)
+        side = self.config.patch_size
+        return F.interpolate(low_res_logits, size=(side, side, side), mode="trilinear", align_corners=False)
+
+    def forward(
+        self,
+        patch: Tensor,
+        point_coords: Tensor | None,
+        point_labels: Tensor | None,
+        low_res_logits: Tensor | None = None,
+    ) -> Tensor:
+        """Return `decode(encode(patch), …)`: the low-resolution logits of one round of clicks."""
+        return self.decode(self.encode(patch), point_coords, point_labels, low_res_logits)
+
+
+def _check_cube(name: str, tensor: Tensor, channels: int, side: int) -> None:
+    expected = (channels, side, side, side)
+    if tensor.shape[1:] != expected:
+        raise GeometryError(f"{name} has shape {tuple(tensor.shape)}; this model takes {('B', *expected)}")
+
+
+def _check_points(point_coords: Tensor | None, point_labels: Tensor | None) -> None:
+    if point_coords is None and point_labels is None:
+        return
+    if point_coords is None or point_labels is None:
+        missing = "point_coords" if point_coords is None else "point_labels"
+        raise PromptError(f"{missing} is None; give coordinates and labels, or neither")
+    if point_coords.ndim != 3 or point_coords.shape[2] != 3 or point_labels.shape != point_coords.shape[:2]:
+        found = f"{tuple(point_coords.shape)} and {tuple(point_labels.shape)}"
+        raise PromptError(f"point_coords and point_labels have shapes {found}; give [B, N, 3] and [B, N]")
+
+
+def _common_batch(image_embedding: Tensor, point_coords: Tensor | None, low_res_logits: Tensor | None) -> int:
+    """Return the number of prompts; the embedding may be shared by all of them."""
+    prompts = {len(given) for given in (point_coords, low_res_logits) if given is not None}
+    batch = prompts.pop() if prompts else len(image_embedding)
+    if prompts or len(image_embedding) not in (1, batch):
+        sizes = f"{len(image_embedding)} embeddings, {batch} point sets or {sorted(prompts) or batch} masks"
+        raise GeometryError(f"batches differ: {sizes}; give as many of each, or one embedding for all")
+    return batch

@@ -1,0 +1,114 @@
+"""The two-way transformer of the mask decoder: tokens and image attend to each other [P1 §3.1]."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from seganypet.models.layers import TransformerMLP
+
+
+class ProjectedAttention(nn.Module):
+    """Multi-head attention whose queries, keys and values are projected to fewer channels.
+
+    Args:
+        dim: Channels in and out.
+        num_heads: Heads; must divide `internal_dim`.
+        internal_dim: Channels after the projections.
+    """
+
+    def __init__(self, dim: int, num_heads: int, internal_dim: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.q_proj = nn.Linear(dim, internal_dim)
+        self.k_proj = nn.Linear(dim, internal_dim)
+        self.v_proj = nn.Linear(dim, internal_dim)
+        self.out_proj = nn.Linear(internal_dim, dim)
+
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Return [B, Q, dim] for queries [B, Q, dim], keys and values [B, N, dim]."""
+        attended = F.scaled_dot_product_attention(
+            self._heads(self.q_proj(queries)),
+            self._heads(self.k_proj(keys)),
+            self._heads(self.v_proj(values)),
+        )
+        out: Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))
+        return out
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """Return [B, heads, N, channels of a head] for [B, N, C]."""
+        return x.reshape(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
+
+
+class TwoWayBlock(nn.Module):
+    """Self-attention of the tokens, tokens to image, MLP of the tokens, image to tokens.
+
+    Args:
+        dim: Channels of tokens and image.
+        num_heads: Heads of each attention.
+        mlp_dim: Hidden channels of the MLP.
+        first: True for the first block, whose self-attention has neither position nor residual.
+    """
+
+    def __init__(self, *, dim: int, num_heads: int, mlp_dim: int, first: bool) -> None:
+        super().__init__()
+        self.first = first
+        self.self_attn = ProjectedAttention(dim, num_heads, dim)
+        self.norm1 = nn.LayerNorm(dim)
+        self.cross_attn_token_to_image = ProjectedAttention(dim, num_heads, dim // 2)
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = TransformerMLP(dim, mlp_dim, nn.ReLU())
+        self.norm3 = nn.LayerNorm(dim)
+        self.cross_attn_image_to_token = ProjectedAttention(dim, num_heads, dim // 2)
+        self.norm4 = nn.LayerNorm(dim)
+
+    def forward(
+        self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return tokens [B, T, dim] and image [B, N, dim], updated.
+
+        Args:
+            tokens: [B, T, dim].
+            image: [B, N, dim].
+            token_pe: The tokens before the first block, added wherever they are compared, [B, T, dim].
+            image_pe: Position encoding of the image, [1 or B, N, dim].
+        """
+        if self.first:
+            tokens = self.self_attn(tokens, tokens, tokens)
+        else:
+            placed = tokens + token_pe
+            tokens = tokens + self.self_attn(placed, placed, tokens)
+        tokens = self.norm1(tokens)
+        placed_image = image + image_pe
+        tokens = self.norm2(tokens + self.cross_attn_token_to_image(tokens + token_pe, placed_image, image))
+        tokens = self.norm3(tokens + self.mlp(tokens))
+        image = self.norm4(image + self.cross_attn_image_to_token(placed_image, tokens + token_pe, tokens))
+        return tokens, image
+
+
+class TwoWayTransformer(nn.Module):
+    """Blocks of two-way attention, then a last look of the tokens at the image.
+
+    Args:
+        depth: Number of blocks.
+        dim: Channels of tokens and image.
+        num_heads: Heads of each attention.
+        mlp_dim: Hidden channels of each MLP.
+    """
+
+    def __init__(self, *, depth: int, dim: int, num_heads: int, mlp_dim: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            TwoWayBlock(dim=dim, num_heads=num_heads, mlp_dim=mlp_dim, first=index == 0)
+            for index in range(depth)
+        )
+        self.final_attn_token_to_image = ProjectedAttention(dim, num_heads, dim // 2)
+        self.norm_final_attn = nn.LayerNorm(dim)
+
+    def forward(self, tokens: Tensor, image: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
+        """Return tokens [B, T, dim] and image [B, N, dim] after all blocks; arguments as in `TwoWayBlock`."""
+        token_pe = tokens
+        for layer in self.layers:
+            tokens, image = layer(tokens, image, token_pe, image_pe)
+        attended = self.final_attn_token_to_image(tokens + token_pe, image + image_pe, image)
+        return self.norm_final_attn(tokens + attended), image
