@@ -31,4 +31,4 @@ def dice(prediction: BoolArray, reference: BoolArray) -> float:
             f"masks of type {prediction.dtype} and {reference.dtype}; expected bool (label_map == id)"
         )
     size = np.count_nonzero(prediction) + np.count_nonzero(reference)
-    return 2.0 * np.count_nonzero(prediction & reference) / size if size else 1.0
+    return float(2 * np.count_nonzero(prediction & reference) / size) if size else 1.0

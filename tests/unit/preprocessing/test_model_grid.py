@@ -1,0 +1,305 @@
+"""The working grid and the way back: positions, values and shapes."""
+
+from __future__ import annotations
+
+import itertools
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seganypet.errors import GeometryError
+from seganypet.preprocessing import ModelGrid, crop_or_pad, paste
+
+SIGNED_PERMUTATIONS = [
+    (permutation, signs)
+    for permutation in itertools.permutations(range(3))
+    for signs in itertools.product((1.0, -1.0), repeat=3)
+]
+SHAPE = (20, 17, 23)
+SPACING_MM = 4.0
+
+
+def make_affine(permutation, signs, spacing_mm, degrees, origin_mm=(12.0, -34.0, 56.0)) -> np.ndarray:
+    """Axes permuted and flipped, then tilted about x, y, z."""
+    directions = np.zeros((3, 3))
+    directions[permutation, range(3)] = signs
+    for axis, angle in enumerate(np.radians(degrees)):
+        a, b = [n for n in range(3) if n != axis]
+        turn = np.eye(3)
+        turn[a, a] = turn[b, b] = np.cos(angle)
+        turn[a, b], turn[b, a] = -np.sin(angle), np.sin(angle)
+        directions = turn @ directions
+    affine = np.eye(4)
+    affine[:3, :3] = directions * spacing_mm
+    affine[:3, 3] = origin_mm
+    return affine
+
+
+@st.composite
+def affines(draw: st.DrawFn) -> np.ndarray:
+    """Any of the 48 orientations, oblique, with voxels of 2 to 6 mm."""
+    permutation, signs = draw(st.sampled_from(SIGNED_PERMUTATIONS))
+    spacing_mm = draw(st.tuples(*[st.floats(2, 6)] * 3))
+    return make_affine(permutation, signs, spacing_mm, draw(st.tuples(*[st.floats(-15, 15)] * 3)))
+
+
+def world(affine: np.ndarray, ijk) -> np.ndarray:
+    return affine[:3, :3] @ np.asarray(ijk, dtype=float) + affine[:3, 3]
+
+
+def centre_of_mass(array: np.ndarray) -> np.ndarray:
+    return np.array([np.average(np.indices(array.shape)[axis], weights=array) for axis in range(3)])
+
+
+def ball(affine: np.ndarray, shape, centre_ijk, radius_mm: float) -> np.ndarray:
+    """Distance to a sphere's surface in mm, positive inside."""
+    points = np.moveaxis(np.indices(shape), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
+    return radius_mm - np.linalg.norm(points - world(affine, centre_ijk), axis=-1)
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return 2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b))
+
+
+class TestGrid:
+    def test_grid_by_hand(self):
+        # i runs left: 10 voxels of 2 mm = 20 mm -> 5; 9 of 3 mm = 27 mm -> 7 (28 mm); 4 of 4 mm -> 4
+        affine = np.array([[-2.0, 0, 0, 100], [0, 3, 0, 200], [0, 0, 4, 300], [0, 0, 0, 1]])
+        grid = ModelGrid.of(affine, (10, 9, 4), 4.0)
+        assert grid.shape == (5, 7, 4)
+        # first corner: 100 - 18 - 1 = 81, 200 - 1.5, 300 - 2; half a working voxel further in
+        np.testing.assert_allclose(
+            grid.affine, [[4, 0, 0, 83], [0, 4, 0, 200.5], [0, 0, 4, 300], [0, 0, 0, 1]]
+        )
+
+    @pytest.mark.parametrize("header_mm", [3.9999998, 4.0, 4.0000002])
+    def test_rounding_in_a_header_adds_no_voxel(self, header_mm):
+        grid = ModelGrid.of(np.diag([header_mm] * 3 + [1]), (50, 50, 300), 4.0)
+        assert grid.shape == (50, 50, 300)
+        array = np.random.default_rng(0).random((50, 50, 300), dtype=np.float32)
+        np.testing.assert_array_equal(grid.resample(array), array)
+
+    def test_a_volume_smaller_than_a_voxel_gets_one(self):
+        assert ModelGrid.of(np.eye(4), (1, 2, 3), 4.0).shape == (1, 1, 1)
+
+    @settings(deadline=None)
+    @given(affine=affines())
+    def test_field_of_view_is_covered_and_no_voxel_lies_outside(self, affine):
+        grid = ModelGrid.of(affine, SHAPE, SPACING_MM)
+        centres = grid.to_native_ijk(np.array([(0, 0, 0), np.subtract(grid.shape, 1)]))
+        edges = grid.to_native_ijk(np.array([(-0.5, -0.5, -0.5), np.subtract(grid.shape, 0.5)]))
+        native_edges = np.array([(-0.5,) * 3, np.subtract(SHAPE, 0.5)])
+        assert (edges.min(axis=0) <= native_edges[0] + 0.01).all()
+        assert (edges.max(axis=0) >= native_edges[1] - 0.01).all()
+        half_voxel = 0.5 * SPACING_MM / np.linalg.norm(affine[:3, :3], axis=0)
+        assert (centres.min(axis=0) >= native_edges[0] - half_voxel).all()
+        assert (centres.max(axis=0) <= native_edges[1] + half_voxel).all()
+
+
+class TestPositions:
+    @settings(deadline=None)
+    @given(affine=affines(), ijk=st.tuples(*[st.floats(-5, 25)] * 3))
+    def test_a_point_keeps_its_world_position(self, affine, ijk):
+        grid = ModelGrid.of(affine, SHAPE, SPACING_MM)
+        model_ijk = grid.to_model_ijk(ijk)
+        np.testing.assert_allclose(world(grid.affine, model_ijk), world(affine, ijk), atol=1e-6)
+        np.testing.assert_allclose(grid.to_native_ijk(model_ijk), ijk, atol=1e-9)
+
+    def test_many_points_at_once(self):
+        grid = ModelGrid.of(np.diag([-2.0, 2, 2, 1]), SHAPE, SPACING_MM)
+        points = np.random.default_rng(0).random((6, 5, 3))
+        assert grid.to_model_ijk(points).shape == (6, 5, 3)
+        np.testing.assert_allclose(grid.to_model_ijk(points)[2, 3], grid.to_model_ijk(points[2, 3]))
+
+    @pytest.mark.parametrize(("permutation", "signs"), SIGNED_PERMUTATIONS)
+    def test_planted_marker_in_all_orientations(self, permutation, signs):
+        self.follow_marker(make_affine(permutation, signs, (2.7, 4.1, 5.5), (7, -5, 11)), (6, 11, 9))
+
+    @settings(deadline=None, max_examples=50)
+    @given(affine=affines(), marker=st.tuples(*[st.integers(2, 14)] * 3))
+    def test_planted_marker_anywhere(self, affine, marker):
+        self.follow_marker(affine, marker)
+
+    def follow_marker(self, affine, marker):
+        """Resample, crop, restore one hot voxel; it is where it was after each."""
+        grid = ModelGrid.of(affine, SHAPE, SPACING_MM)
+        array = np.zeros(SHAPE, dtype=np.float32)
+        array[marker] = 1
+        spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
+        tolerance_mm = 0.5 * max(SPACING_MM, *spacing_mm)
+        resampled = grid.resample(array)
+        found_mm = world(grid.affine, centre_of_mass(resampled))
+        offset = np.linalg.inv(grid.affine[:3, :3]) @ (found_mm - world(affine, marker)) * SPACING_MM
+        assert np.abs(offset).max() <= tolerance_mm
+
+        start = np.array(np.unravel_index(resampled.argmax(), grid.shape)) - 4
+        box = crop_or_pad(resampled, start, (9, 9, 9))
+        np.testing.assert_allclose(start + centre_of_mass(box), centre_of_mass(resampled), atol=1e-5)
+
+        slices, values = grid.restore_values(box, start)
+        restored = np.zeros(SHAPE, dtype=np.float32)
+        restored[slices] = values
+        back = (centre_of_mass(restored) - marker) * spacing_mm
+        assert np.abs(back).max() <= tolerance_mm
+
+
+class TestValues:
+    @settings(deadline=None, max_examples=30)
+    @given(affine=affines())
+    def test_ramp_is_preserved_in_the_interior(self, affine):
+        """A linear function of the world position has its value at every interior working voxel."""
+        slope = np.array([0.3, -0.2, 0.1])
+        native = np.moveaxis(np.indices(SHAPE), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
+        grid = ModelGrid.of(affine, SHAPE, SPACING_MM)
+        working = np.moveaxis(np.indices(grid.shape), 0, -1) @ grid.affine[:3, :3].T + grid.affine[:3, 3]
+        inner = (slice(2, -2),) * 3
+        # the triangle's samples are uneven around a position between two voxels: up to 1/8 voxel per axis
+        tolerance = np.abs(slope @ affine[:3, :3]).sum() / 8
+        np.testing.assert_allclose(
+            grid.resample(native @ slope)[inner], (working @ slope)[inner], atol=tolerance
+        )
+        slices, values = grid.restore_values((working @ slope).astype(np.float32), (0, 0, 0))
+        assert slices == tuple(slice(0, n) for n in SHAPE)
+        np.testing.assert_allclose(values[inner], (native @ slope)[inner], atol=1e-3)
+
+    @settings(deadline=None, max_examples=30)
+    @given(affine=affines())
+    def test_large_smooth_mask_survives_there_and_back(self, affine):
+        mask = ball(affine, SHAPE, np.divide(SHAPE, 2), 16.0) > 0
+        grid = ModelGrid.of(affine, SHAPE, SPACING_MM)
+        distance_mm = ball(grid.affine, grid.shape, grid.to_model_ijk(np.divide(SHAPE, 2)), 16.0)
+        restored = grid.restore(distance_mm.astype(np.float32), (0, 0, 0))
+        assert restored.shape == SHAPE
+        assert restored.dtype == np.bool_
+        assert dice(restored, mask) > 0.95
+
+    @settings(deadline=None, max_examples=20)
+    @given(affine=affines())
+    def test_resampled_mask_comes_back(self, affine):
+        centre, shape = (20, 20, 20), (40, 40, 40)
+        mask = ball(affine, shape, centre, 0.4 * 40 * np.linalg.norm(affine[:3, :3], axis=0).min()) > 0
+        grid = ModelGrid.of(affine, shape, SPACING_MM)
+        restored = grid.restore(grid.resample(mask) - np.float32(0.5), (0, 0, 0))
+        assert dice(restored, mask) > 0.95
+
+    @settings(deadline=None, max_examples=30)
+    @given(affine=affines(), start=st.tuples(*[st.integers(-6, 12)] * 3), size=st.integers(1, 14))
+    def test_a_box_restores_what_the_whole_grid_does_inside_it(self, affine, start, size):
+        grid = ModelGrid.of(affine, SHAPE, SPACING_MM)
+        logits = np.random.default_rng(0).standard_normal(grid.shape).astype(np.float32)
+        _, whole = grid.restore_values(logits, (0, 0, 0))
+        box = crop_or_pad(logits, start, (size, size, size), pad_value=np.nan)
+        slices, values = grid.restore_values(box, start)
+        # away from the box's faces and its padding; half a working voxel in from the faces is clamped
+        model_ijk = grid.to_model_ijk(np.moveaxis(np.indices(SHAPE), 0, -1)[slices])
+        low, high = np.maximum(start, 0), np.minimum(np.add(start, size), grid.shape) - 1
+        inner = ((model_ijk >= low) & (model_ijk <= high)).all(axis=-1) & ~np.isnan(values)
+        np.testing.assert_allclose(values[inner], whole[slices][inner], atol=1e-5)
+        everywhere = grid.to_model_ijk(np.moveaxis(np.indices(SHAPE), 0, -1))
+        covered = ((everywhere >= np.array(start) - 0.5) & (everywhere < np.add(start, size) - 0.5)).all(-1)
+        assert np.count_nonzero(covered) == values.size
+        assert covered[slices].all()
+
+    def test_edge_value_holds_for_half_a_voxel_by_hand(self):
+        # one axis, native 1 mm, working 4 mm: box of voxels 1 and 2 covers 4 to 12 mm; centres at 6 and 10 mm
+        grid = ModelGrid.of(np.eye(4), (16, 1, 1), 4.0)
+        slices, values = grid.restore_values(np.array([[[0.0]], [[8.0]]], dtype=np.float32), (1, 0, 0))
+        assert slices == (slice(4, 12), slice(0, 1), slice(0, 1))
+        np.testing.assert_allclose(values[:, 0, 0], [0, 0, 1, 3, 5, 7, 8, 8], atol=1e-6)
+        mask = grid.restore(np.array([[[0.0]], [[8.0]]], dtype=np.float32), (1, 0, 0), level=3.0)
+        assert np.flatnonzero(mask).tolist() == [8, 9, 10, 11]  # above the level, not at it
+
+    def test_flipped_axis_by_hand(self):
+        grid = ModelGrid.of(np.diag([-1.0, 1, 1, 1]), (16, 1, 1), 4.0)
+        slices, values = grid.restore_values(np.array([[[0.0]], [[8.0]]], dtype=np.float32), (1, 0, 0))
+        assert slices[0] == slice(4, 12)
+        np.testing.assert_allclose(values[:, 0, 0], [8, 8, 7, 5, 3, 1, 0, 0], atol=1e-6)
+
+
+class TestRestore:
+    AFFINE = make_affine((2, 0, 1), (-1, 1, -1), (2.0, 3.0, 5.0), (4, 5, 6))
+
+    def test_only_the_box_is_written(self):
+        grid = ModelGrid.of(self.AFFINE, SHAPE, SPACING_MM)
+        out = np.ones(SHAPE, dtype=bool)
+        logits = np.full((5, 4, 3), -1, dtype=np.float32)
+        slices, _ = grid.restore_values(logits, (2, 1, 3))
+        assert grid.restore(logits, (2, 1, 3), out=out) is out
+        expected = np.ones(SHAPE, dtype=bool)
+        expected[slices] = False
+        assert not expected.all()
+        np.testing.assert_array_equal(out, expected)
+
+    @pytest.mark.parametrize("rows", [1, 3, 64])
+    def test_pieces_make_no_difference(self, rows, monkeypatch):
+        monkeypatch.setattr("seganypet.preprocessing.model_grid._RESTORED_SLICES", rows)
+        grid = ModelGrid.of(self.AFFINE, SHAPE, SPACING_MM)
+        logits = np.random.default_rng(0).standard_normal(grid.shape).astype(np.float32)
+        slices, values = grid.restore_values(logits, (0, 0, 0))
+        expected = np.zeros(SHAPE, dtype=bool)
+        expected[slices] = values > 0.2
+        np.testing.assert_array_equal(grid.restore(logits, (0, 0, 0), level=0.2), expected)
+
+    def test_a_box_beside_the_volume_restores_nothing(self):
+        grid = ModelGrid.of(self.AFFINE, SHAPE, SPACING_MM)
+        logits = np.ones((3, 3, 3), dtype=np.float32)
+        slices, values = grid.restore_values(logits, (-9, 0, 0))
+        assert values.size == 0
+        assert np.zeros(SHAPE)[slices].shape == values.shape
+        assert not grid.restore(logits, (0, 999, 0)).any()
+
+    def test_patches_pasted_together_restore_like_one(self):
+        grid = ModelGrid.of(self.AFFINE, SHAPE, SPACING_MM)
+        logits = np.random.default_rng(0).standard_normal(grid.shape).astype(np.float32)
+        merged = np.zeros(grid.shape, dtype=np.float32)
+        for start in itertools.product(*(range(0, n, 8) for n in grid.shape)):
+            paste(merged, crop_or_pad(logits, start, (8, 8, 8)), start)
+        np.testing.assert_array_equal(grid.restore(merged, (0, 0, 0)), grid.restore(logits, (0, 0, 0)))
+
+    def test_memory_stays_near_the_mask(self):
+        shape = (120, 120, 300)
+        grid = ModelGrid.of(np.diag([1.0, 1, 1, 1]), shape, SPACING_MM)
+        logits = np.ones(grid.shape, dtype=np.float32)
+        tracemalloc.start()
+        mask = grid.restore(logits, (0, 0, 0))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert mask.all()
+        assert peak < 3.5 * mask.nbytes  # float values of the whole volume alone would be 4
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("spacing_mm", [0.0, -4.0, float("nan"), float("inf")])
+    def test_spacing_that_is_not_positive(self, spacing_mm):
+        with pytest.raises(GeometryError, match="expected a positive number"):
+            ModelGrid.of(np.eye(4), SHAPE, spacing_mm)
+
+    def test_affine_in_other_units_than_mm(self):
+        with pytest.raises(GeometryError, match=r"field of view of .*200000\.0.* is the affine in mm"):
+            ModelGrid.of(np.diag([2000.0, 2000, 2000, 1]), (100, 100, 100), SPACING_MM)
+
+    def test_singular_affine(self):
+        with pytest.raises(GeometryError, match="singular"):
+            ModelGrid.of(np.zeros((4, 4)) + np.diag([1.0, 1, 0, 1]), SHAPE, SPACING_MM)
+
+    def test_array_of_another_shape(self):
+        with pytest.raises(GeometryError, match="native shape"):
+            ModelGrid.of(np.eye(4), SHAPE, SPACING_MM).resample(np.zeros((3, 4, 5)))
+
+    def test_mask_of_another_shape(self):
+        grid = ModelGrid.of(np.eye(4), SHAPE, SPACING_MM)
+        with pytest.raises(GeometryError, match="in place of the volume's shape"):
+            grid.restore(
+                np.zeros((2, 2, 2), dtype=np.float32), (0, 0, 0), out=np.zeros((3, 4, 5), dtype=bool)
+            )
+
+    @pytest.mark.parametrize(
+        ("shape", "start"), [((2, 2), (0, 0, 0)), ((2, 2, 2), (0, 0)), ((2, 0, 2), (0, 0, 0))]
+    )
+    def test_box_that_is_none(self, shape, start):
+        grid = ModelGrid.of(np.eye(4), SHAPE, SPACING_MM)
+        with pytest.raises(GeometryError, match="three positive sizes"):
+            grid.restore_values(np.zeros(shape, dtype=np.float32), start)
