@@ -30,7 +30,7 @@ class SAM3DConfig:
         window_size: Tokens along each side of an attention window; more than the grid has means zero padding.
         global_blocks: Indices of the blocks that attend over the whole grid.
         out_channels: Channels of the image embedding and of all prompt embeddings.
-        mask_channels: Hidden channels of the previous mask's convolutions.
+        mask_channels: Hidden channels of the previous mask's convolutions; 8 or more.
         point_embeddings: 2 (negative, positive), or 4 in checkpoints with the unused box corners.
         decoder_depth: Blocks of the mask decoder's transformer.
         decoder_heads: Attention heads of the mask decoder.
@@ -72,7 +72,10 @@ class SAM3DConfig:
         self._require_multiple("embed_dim", self.num_heads, "num_heads")
         self._require_multiple("out_channels", 24, "3 (position encoding) and 8 (upscaling)")
         self._require_multiple("out_channels", 2 * self.decoder_heads, "2 x decoder_heads")
-        self._require_multiple("mask_channels", 4, "4")
+        self._require_multiple("mask_channels", 4, "the first convolution has a quarter of them")
+        if self.mask_channels < 8:
+            # Layer norm over a single channel is constant: the previous mask would be lost.
+            raise UsageError(f"mask_channels={self.mask_channels}; use 8 or more")
         if self.point_embeddings not in (2, 4):
             raise UsageError(f"point_embeddings={self.point_embeddings}; use 2, or 4 with box corners")
         beyond = [index for index in self.global_blocks if not 0 <= index < self.depth]
