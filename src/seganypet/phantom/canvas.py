@@ -1,0 +1,221 @@
+"""`Canvas`: a label map to paint organs on, in the coordinates of one standard body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seganypet.phantom.anatomy import Anatomy, LabelArray
+from seganypet.phantom.tissues import FILLERS, TISSUE_IDS, TISSUES
+from seganypet.phantom.warp import Axes, Field, Lattice, Points, unwarp
+from seganypet.volume import BoolArray
+
+Slices = tuple[slice, slice, slice]
+# A level is negative inside a shape and grows outwards, in mm or in any unit that grows alike.
+Level = Callable[[Field, Field, Field], Field]
+
+
+@dataclass(frozen=True)
+class AxisMap:
+    """Monotonic piecewise-linear map between world and standard-body coordinates along one axis."""
+
+    world: tuple[float, ...]
+    standard: tuple[float, ...]
+
+    def to_standard(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Return standard coordinates of world coordinates, in mm; extrapolates linearly."""
+        return _interpolate(values, np.asarray(self.world), np.asarray(self.standard))
+
+    def to_world(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Return world coordinates of standard coordinates, in mm; extrapolates linearly."""
+        return _interpolate(values, np.asarray(self.standard), np.asarray(self.world))
+
+
+class Canvas:
+    """A label map in world space whose voxels know their place in the standard body.
+
+    The standard body is 1750 mm tall; x grows to the right, y to the front, z from the soles up.
+    Painting never displaces an organ that is there already, only the tissues that fill space.
+
+    Args:
+        affine: Diagonal RAS+ affine of the map.
+        shape: Number of voxels.
+        maps: World to standard body along x, y, z.
+        warp: Displacement in world mm, applied before the maps.
+    """
+
+    def __init__(
+        self,
+        affine: npt.NDArray[np.float64],
+        shape: Sequence[int],
+        maps: tuple[AxisMap, AxisMap, AxisMap],
+        warp: Lattice,
+    ) -> None:
+        self.affine = affine
+        self.spacing_mm = np.diag(affine)[:3].copy()
+        self.label_map: LabelArray = np.zeros(tuple(shape), dtype=np.int16)
+        x, y, z = (
+            (affine[at, 3] + self.spacing_mm[at] * np.arange(shape[at])).astype(np.float32) for at in range(3)
+        )
+        self.axes: Axes = (x, y, z)
+        self._maps = maps
+        self._warp = warp
+        self._standard = self._standard_coordinates()
+        self._reach_mm = float(np.abs(warp.coefficients).max(initial=0.0))
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel, in ml."""
+        return float(self.spacing_mm.prod()) / 1000.0
+
+    def has(self, name: str) -> bool:
+        """Return whether a tissue is on the map."""
+        return bool((self.label_map == TISSUE_IDS[name]).any())
+
+    def box(self, low: Sequence[float], high: Sequence[float]) -> Slices:
+        """Return the slices that hold a box given in the standard body, whatever the warp."""
+        spans = []
+        for at in range(3):
+            ends = self._maps[at].to_world(np.array([low[at], high[at]], dtype=np.float64))
+            first = (ends.min() - self._reach_mm - self.affine[at, 3]) / self.spacing_mm[at]
+            last = (ends.max() + self._reach_mm - self.affine[at, 3]) / self.spacing_mm[at]
+            count = self.label_map.shape[at]
+            start = int(np.clip(np.floor(first), 0, count))
+            spans.append(slice(start, int(np.clip(np.ceil(last) + 1, start, count))))
+        return spans[0], spans[1], spans[2]
+
+    def coordinates(self, box: Slices) -> tuple[Field, Field, Field]:
+        """Return standard-body x, y, z of the voxels of a box, each float32."""
+        x, y, z = (self._standard[(at, *box)] for at in range(3))
+        return x, y, z
+
+    def to_world(self, points: Points) -> Points:
+        """Return world positions, in mm, of standard-body points [N, 3]."""
+        straight = np.stack([self._maps[at].to_world(points[:, at]) for at in range(3)], axis=1)
+        return unwarp(self._warp, straight)
+
+    def fill(
+        self,
+        name: str,
+        level: Level,
+        low: Sequence[float],
+        high: Sequence[float],
+        *,
+        volume_ml: float | None = None,
+        over: Iterable[str] = FILLERS,
+        outside: bool = False,
+    ) -> None:
+        """Paint a shape: where its level is negative, or the innermost `volume_ml` of it.
+
+        Args:
+            name: Tissue to paint.
+            level: Function of x, y, z in the standard body, negative inside.
+            low: Lower corner of a box that holds the shape, in the standard body.
+            high: Upper corner.
+            volume_ml: Grow or shrink the shape, along its level, to this volume.
+            over: Tissues it may displace.
+            outside: Whether it may also grow outside what is painted so far.
+        """
+        box = self.box(low, high)
+        if 0 in self.label_map[box].shape:
+            return
+        depth = level(*self.coordinates(box))
+        free = self._free(box, over, outside)
+        threshold = 0.0 if volume_ml is None else self._threshold(depth[free], volume_ml)
+        self.label_map[box][free & (depth < threshold)] = TISSUE_IDS[name]
+
+    def tube(
+        self,
+        name: str,
+        points: Points,
+        radius_mm: float | npt.NDArray[np.float64],
+        *,
+        over: Iterable[str] = FILLERS,
+    ) -> None:
+        """Paint a tube of balls along a polyline of standard-body points [N, 3]."""
+        box, mask = self.tube_mask(points, radius_mm)
+        self.label_map[box][mask & self._free(box, over, False)] = TISSUE_IDS[name]
+
+    def tube_mask(
+        self, points: Points, radius_mm: float | npt.NDArray[np.float64]
+    ) -> tuple[Slices, BoolArray]:
+        """Return a box and the mask, in it, of balls along a polyline of standard-body points."""
+        dense, radii = _densify(points, np.broadcast_to(radius_mm, len(points)), step_mm=3.0)
+        world = self.to_world(dense)
+        radii = np.maximum(radii, 0.6 * self.spacing_mm.max())  # thinner ones would fall between voxels
+        box = self._world_box(world.min(axis=0) - radii.max(), world.max(axis=0) + radii.max())
+        x, y, z = (self.axes[at][box[at]] for at in range(3))
+        mask = np.zeros((len(x), len(y), len(z)), dtype=np.bool_)
+        for (px, py, pz), radius in zip(world, radii, strict=True):
+            i = slice(*np.searchsorted(x, (px - radius, px + radius)))
+            j = slice(*np.searchsorted(y, (py - radius, py + radius)))
+            k = slice(*np.searchsorted(z, (pz - radius, pz + radius)))
+            square = (x[i, None, None] - px) ** 2 + (y[None, j, None] - py) ** 2 + (z[None, None, k] - pz) ** 2
+            mask[i, j, k] |= square < radius * radius
+        return box, mask
+
+    def anatomy(self) -> Anatomy:
+        """Return what is painted."""
+        present = np.flatnonzero(np.bincount(self.label_map.ravel()))
+        return Anatomy(self.label_map, self.affine, {int(at): TISSUES[at - 1] for at in present if at})
+
+    def _standard_coordinates(self) -> Field:
+        world = self._warp.on_grid(self.axes)
+        for at, axis in enumerate(self.axes):
+            shape = [1, 1, 1]
+            shape[at] = -1
+            world[at] += axis.reshape(shape)
+            if len(self._maps[at].world) == 2:
+                (w0, w1), (s0, s1) = self._maps[at].world, self._maps[at].standard
+                slope = (s1 - s0) / (w1 - w0)
+                world[at] *= np.float32(slope)
+                world[at] += np.float32(s0 - slope * w0)
+            else:
+                world[at] = self._maps[at].to_standard(world[at])
+        return world
+
+    def _free(self, box: Slices, over: Iterable[str], outside: bool) -> BoolArray:
+        table = np.zeros(len(TISSUES) + 1, dtype=np.bool_)
+        table[[TISSUE_IDS[name] for name in over]] = True
+        table[0] = outside
+        free: BoolArray = table[self.label_map[box]]
+        return free
+
+    def _threshold(self, depths: Field, volume_ml: float) -> float:
+        count = round(volume_ml / self.voxel_ml)
+        if count >= depths.size:
+            return float("inf")
+        return float(np.partition(depths, count)[count])
+
+    def _world_box(self, low: Points, high: Points) -> Slices:
+        spans = []
+        for at in range(3):
+            start, stop = np.searchsorted(self.axes[at], (low[at], high[at]))
+            spans.append(slice(int(start), max(int(start), int(stop))))
+        return spans[0], spans[1], spans[2]
+
+
+def _densify(
+    points: Points, radii: npt.NDArray[np.float64], *, step_mm: float
+) -> tuple[Points, npt.NDArray[np.float64]]:
+    """Points and radii along a polyline, one every `step_mm` or less."""
+    lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    at = np.linspace(0.0, along[-1], max(int(np.ceil(along[-1] / step_mm)) + 1, 2))
+    dense = np.stack([np.interp(at, along, points[:, axis]) for axis in range(3)], axis=1)
+    return dense, np.interp(at, along, radii)
+
+
+def _interpolate(
+    values: npt.NDArray[np.floating], source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Piecewise-linear interpolation that goes on with the slope of its ends."""
+    far = 5000.0
+    first = (target[1] - target[0]) / (source[1] - source[0])
+    last = (target[-1] - target[-2]) / (source[-1] - source[-2])
+    source = np.concatenate([[source[0] - far], source, [source[-1] + far]])
+    target = np.concatenate([[target[0] - far * first], target, [target[-1] + far * last]])
+    return np.asarray(np.interp(values, source, target), dtype=np.float64)

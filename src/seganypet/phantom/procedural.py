@@ -1,0 +1,83 @@
+"""Bodies drawn from our own parameters, without any patient's data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seganypet.errors import GeometryError
+from seganypet.phantom.abdomen import paint_abdomen
+from seganypet.phantom.anatomy import Anatomy
+from seganypet.phantom.body import TOP_MM, Build, draw_build, paint_body
+from seganypet.phantom.canvas import AxisMap, Canvas
+from seganypet.phantom.head import paint_head
+from seganypet.phantom.skeleton import paint_skeleton
+from seganypet.phantom.thorax import paint_thorax
+from seganypet.phantom.warp import random_warp
+
+_STANDARD_HEIGHT_M = 1.75
+
+
+def procedural_anatomy(
+    rng: np.random.Generator, *, spacing_mm: Sequence[float] = (4.0, 4.0, 4.0)
+) -> Anatomy:
+    """Return a random adult's body, head to mid-thigh, knees or feet, with arms up, down or absent.
+
+    Proportions, positions and organ volumes vary as among adults; a smooth invertible warp then bends everything.
+
+    Args:
+        rng: Source of randomness; the same state gives the same body.
+        spacing_mm: Voxel size along x, y, z, in mm; finer than 12 mm.
+
+    Returns:
+        A label map on a RAS+ grid (x to the right, y to the front, z up).
+
+    Raises:
+        GeometryError: The voxel size is not three numbers between 0 and 12 mm.
+    """
+    spacing = check_spacing(spacing_mm)
+    build = draw_build(rng)
+    canvas = _canvas(build, spacing, rng)
+    paint_body(canvas, build)
+    paint_skeleton(canvas, build)
+    paint_head(canvas, rng)
+    paint_thorax(canvas, rng)
+    paint_abdomen(canvas, build, rng)
+    return canvas.anatomy()
+
+
+def check_spacing(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
+    """Return a usable voxel size.
+
+    Raises:
+        GeometryError: Not three numbers between 0 and 12 mm.
+    """
+    if len(spacing_mm) != 3 or not all(0 < step <= 12 for step in spacing_mm):
+        raise GeometryError(f"spacing_mm {tuple(spacing_mm)}; expected three numbers between 0 and 12 mm")
+    x, y, z = (float(step) for step in spacing_mm)
+    return x, y, z
+
+
+def _canvas(build: Build, spacing_mm: tuple[float, float, float], rng: np.random.Generator) -> Canvas:
+    tall = build.height_m / _STANDARD_HEIGHT_M
+    scale = (
+        float(np.sqrt(tall) * rng.normal(1.0, 0.035)),
+        float(np.sqrt(tall) * rng.normal(1.0, 0.04)),
+        float(tall * rng.normal(1.0, 0.02)),
+    )
+    maps = (_scaled(scale[0]), _scaled(scale[1]), _scaled(scale[2]))
+    half_width = 330.0 if build.arms else 205.0 + build.fat_mm
+    top = (2060.0 if build.arms and build.arms_up else TOP_MM) + rng.uniform(5, 40)
+    front = 165.0 + build.belly_mm + build.fat_mm
+    low = np.array((-half_width, -140.0 - build.fat_mm, build.lowest_mm)) * scale
+    high = np.array((half_width, front, top)) * scale
+    shape = np.ceil((high - low) / spacing_mm).astype(int) + 1
+    affine = np.diag([*spacing_mm, 1.0])
+    affine[:3, 3] = low
+    warp = random_warp(rng, low.tolist(), high.tolist(), amplitude_mm=float(rng.uniform(8, 15)))
+    return Canvas(affine, shape.tolist(), maps, warp)
+
+
+def _scaled(scale: float) -> AxisMap:
+    return AxisMap((0.0, 1000.0 * scale), (0.0, 1000.0))
