@@ -34,14 +34,16 @@ def _under_dome(x: Field, y: Field, z: Field) -> Field:
 
 def _paint_liver(canvas: Canvas, rng: np.random.Generator) -> None:
     shift = rng.normal(0, 4, 3)
-    right = ellipsoid((70, 6, 1160) + shift, (72, 88, 92), rotation_deg=(0, 0, float(rng.normal(0, 6))))
+    right = ellipsoid(shift + (70, 6, 1160), (72, 88, 92), rotation_deg=(0, 0, float(rng.normal(0, 6))))
     left_reach = float(rng.uniform(75, 110))
-    left = ellipsoid((-5, 42, 1190) + shift, (left_reach, 40, 40), rotation_deg=(0, float(rng.normal(8, 5)), 0))
+    left = ellipsoid(
+        shift + (-5, 42, 1190), (left_reach, 40, 40), rotation_deg=(0, float(rng.normal(8, 5)), 0)
+    )
     # The visceral surface faces down, back and to the left.
     slope = float(rng.uniform(0.4, 0.65))
     visceral = below((70, 0, float(rng.uniform(1085, 1105))), (-slope, -0.25, -1))
     gallbladder_ml = float(rng.uniform(15, 45))
-    bag = ellipsoid((52, 52, 1108) + shift, (14, 20, 30), rotation_deg=(-20, 0, 0))
+    bag = ellipsoid(shift + (52, 52, 1108), (14, 20, 30), rotation_deg=(-20, 0, 0))
     canvas.fill("gallbladder", bag, (15, 5, 1050), (95, 110, 1165), volume_ml=gallbladder_ml, over=_BED)
     shape = common(union(right, left), visceral, _under_dome)
     volume_ml = float(np.clip(rng.normal(1550, 230), 1080, 2100))
@@ -64,17 +66,24 @@ def _paint_kidney(canvas: Canvas, rng: np.random.Generator, side: str) -> None:
     shape = without(bean, hilum)
     canvas.fill(f"kidney_{side}", shape, low, high, volume_ml=volume_ml - pelvis_ml, over=_BED)
     adrenal = center + mirrored((-16, 8, 62), side)
-    limbs = np.stack([adrenal + (-8, -6, -8), adrenal, adrenal + (8, -8, -8)])
+    limbs = adrenal + np.array([(-8.0, -6.0, -8.0), (0.0, 0.0, 0.0), (8.0, -8.0, -8.0)])
     canvas.tube(f"adrenal_gland_{side}", limbs, 4.0, over=_BED)
     start = center - mirrored((18, -4, 20), side)
-    path = smooth_curve([start, mirrored((38, -22, 1040), side), mirrored((40, -18, 980), side), mirrored((24, -8, 930), side)])
+    path = smooth_curve(
+        [
+            start,
+            mirrored((38, -22, 1040), side),
+            mirrored((40, -18, 980), side),
+            mirrored((24, -8, 930), side),
+        ]
+    )
     canvas.tube(f"ureter_{side}", path, 2.5, over=_BED)
 
 
 def _paint_spleen(canvas: Canvas, rng: np.random.Generator) -> None:
     center = np.array((-104.0, -36.0, 1172.0)) + rng.normal(0, 4, 3)
     body = ellipsoid(center, (27, 44, 58), rotation_deg=(25, 12, 15))
-    hollow = ellipsoid(center + (48, 22, 0), (34, 38, 44))
+    hollow = ellipsoid(center + np.array((48.0, 22.0, 0.0)), (34, 38, 44))
     volume_ml = float(np.clip(np.exp(rng.normal(np.log(190), 0.3)), 100, 380))
     shape = common(without(body, hollow), _under_dome)
     canvas.fill("spleen", shape, center - 90, center + 90, volume_ml=volume_ml, over=_INNER)
@@ -107,7 +116,14 @@ def _paint_pancreas(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def _paint_stomach(canvas: Canvas, rng: np.random.Generator) -> None:
-    knots = [(-58, -14, 1215), (-68, 0, 1190), (-72, 22, 1150), (-50, 48, 1108), (-12, 54, 1098), (20, 42, 1112)]
+    knots = [
+        (-58, -14, 1215),
+        (-68, 0, 1190),
+        (-72, 22, 1150),
+        (-50, 48, 1108),
+        (-12, 54, 1098),
+        (20, 42, 1112),
+    ]
     path = smooth_curve(knots, rng=rng, jitter_mm=5)
     radius = np.interp(np.linspace(0, 1, len(path)), (0, 0.3, 0.6, 0.85, 1), (34, 34, 28, 19, 12))
     canvas.tube("stomach", path, radius * float(rng.uniform(0.75, 1.15)), over=_INNER)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +22,15 @@ _CAVITY_WIDTH = (30, 45, 62, 80, 105, 116, 118, 128, 136, 130, 98, 45)
 _CAVITY_DEPTH = (30, 42, 52, 60, 66, 70, 74, 80, 84, 74, 55, 28)
 _CAVITY_MIDDLE = (-4, -2, 0, 4, 8, 12, 13, 12, 4, 0, -6, -10)
 TOP_MM = 1755.0
+
+
+class _Part(NamedTuple):
+    """A solid of the body, the fat under its skin, and a box around it in the standard body."""
+
+    level: Level
+    fat_mm: float
+    low: Sequence[float]
+    high: Sequence[float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,23 +76,29 @@ def cavity(build: Build, *, margin_mm: float = 0.0) -> tuple[Profile, Profile, P
     belly = build.belly_mm * np.interp(_CAVITY_Z, (930, 1020, 1130, 1250), (0, 1, 1, 0))
     return (
         Profile(_CAVITY_Z, [max(w - margin_mm, 5) for w in _CAVITY_WIDTH]),
-        Profile(_CAVITY_Z, [max(d + b / 2 - margin_mm, 5) for d, b in zip(_CAVITY_DEPTH, belly, strict=True)]),
+        Profile(
+            _CAVITY_Z, [max(d + b / 2 - margin_mm, 5) for d, b in zip(_CAVITY_DEPTH, belly, strict=True)]
+        ),
         Profile(_CAVITY_Z, [m + b / 2 for m, b in zip(_CAVITY_MIDDLE, belly, strict=True)]),
     )
 
 
 def paint_body(canvas: Canvas, build: Build) -> None:
     """Paint fat under the skin, muscle inside it, and the trunk's inner fat as a bed for the organs."""
-    low, high = (-420.0, -260.0, build.lowest_mm - 60), (420.0, 330.0, 2050.0)
-    parts = [_trunk_level(build), *_head_levels(), *_leg_levels(), *(_arm_levels(build))]
-    canvas.fill("subcutaneous_fat", union(*(level for level, _ in parts)), low, high, outside=True)
+    parts = [_trunk_part(build), _head_part(), *_leg_parts(), *_arm_parts(build)]
+    for part in parts:
+        canvas.fill("subcutaneous_fat", part.level, part.low, part.high, over=(), outside=True)
     if build.female:
         _paint_breasts(canvas, build)
-    for level, fat in parts:
-        canvas.fill("skeletal_muscle", _inset(level, fat), low, high, over=("subcutaneous_fat",))
-    inside = common(
-        trunk(*cavity(build), exponent=2.4), lambda x, y, z: np.maximum(_CAVITY_Z[0] - z, z - _CAVITY_Z[-1])
-    )
+    for part in parts:
+        inner = _inset(part.level, part.fat_mm)
+        canvas.fill("skeletal_muscle", inner, part.low, part.high, over=("subcutaneous_fat",))
+    paint_cavity(canvas, build)
+
+
+def paint_cavity(canvas: Canvas, build: Build) -> None:
+    """Paint the fat that beds the organs of the trunk."""
+    inside = common(trunk(*cavity(build)), lambda x, y, z: np.maximum(_CAVITY_Z[0] - z, z - _CAVITY_Z[-1]))
     canvas.fill("torso_fat", inside, (-160, -130, 880), (160, 170, 1475), over=("skeletal_muscle",))
 
 
@@ -91,7 +108,7 @@ def arm_bones(build: Build, side: str) -> tuple[Points, Points]:
     return np.stack([shoulder, elbow]), np.stack([elbow, wrist])
 
 
-def _trunk_level(build: Build) -> tuple[Level, float]:
+def _trunk_part(build: Build) -> _Part:
     fat = build.fat_mm
     belly = build.belly_mm * np.interp(_Z, (930, 1020, 1130, 1250), (0, 1, 1, 0))
     thick = fat * np.interp(_Z, (860, 1000, 1300, 1480, 1550), (1.1, 1.1, 0.8, 0.5, 0.25))
@@ -101,16 +118,17 @@ def _trunk_level(build: Build) -> tuple[Level, float]:
         Profile(_Z, np.asarray(_DEPTH) + thick * 0.8 + belly / 2),
         Profile(_Z, np.asarray(_MIDDLE) + belly / 2),
     )
-    return common(level, lambda x, y, z: np.maximum(_Z[0] - z, z - _Z[-1])), fat
+    bounded = common(level, lambda x, y, z: np.maximum(_Z[0] - z, z - _Z[-1]))
+    return _Part(bounded, fat, (-245, -170, _Z[0]), (245, 220, _Z[-1]))
 
 
-def _head_levels() -> list[tuple[Level, float]]:
+def _head_part() -> _Part:
     cranium = ellipsoid((0, 2, 1655), (77, 97, 100))
     face = ellipsoid((0, 38, 1590), (60, 58, 68), rotation_deg=(-12, 0, 0))
-    return [(union(cranium, face), 4.0)]
+    return _Part(union(cranium, face), 4.0, (-80, -100, 1500), (80, 110, 1760))
 
 
-def _leg_levels() -> list[tuple[Level, float]]:
+def _leg_parts() -> list[_Part]:
     heights = (-20, 0, 60, 120, 300, 380, 490, 700, 860, 900)
     radius = Profile(heights, (36, 36, 40, 40, 56, 60, 62, 76, 92, 80))
     middle_x = Profile(heights, (95, 95, 95, 95, 95, 95, 92, 90, 90, 92))
@@ -119,8 +137,16 @@ def _leg_levels() -> list[tuple[Level, float]]:
         distance = np.hypot(np.abs(x) - middle_x(z), (y + 4) * np.float32(0.95)) - radius(z)
         return np.asarray(np.maximum(np.maximum(distance, -15 - z), z - 900))
 
-    feet = [capsule(mirrored((85, -35, 12), s), mirrored((110, 150, 5), s), 34, 24) for s in SIDES]
-    return [(legs, 10.0), (union(*feet), 5.0)]
+    feet = [
+        _limb(mirrored((85, -35, 12), side), mirrored((110, 150, 5), side), (34, 24), 5.0) for side in SIDES
+    ]
+    return [_Part(legs, 10.0, (-190, -105, -20), (190, 100, 900)), *feet]
+
+
+def _limb(start: Points, end: Points, radii_mm: tuple[float, float], fat_mm: float) -> _Part:
+    low = np.minimum(start, end) - max(radii_mm)
+    high = np.maximum(start, end) + max(radii_mm)
+    return _Part(capsule(start, end, *radii_mm), fat_mm, low.tolist(), high.tolist())
 
 
 def _arm_joints(build: Build, side: str) -> tuple[Points, Points, Points]:
@@ -132,18 +158,18 @@ def _arm_joints(build: Build, side: str) -> tuple[Points, Points, Points]:
     return a, b, c
 
 
-def _arm_levels(build: Build) -> list[tuple[Level, float]]:
+def _arm_parts(build: Build) -> list[_Part]:
     if not build.arms:
         return []
-    levels: list[tuple[Level, float]] = []
+    parts: list[_Part] = []
+    fat = 0.3 * build.fat_mm
     for side in SIDES:
         shoulder, elbow, wrist = _arm_joints(build, side)
         hand = wrist + (wrist - elbow) / np.linalg.norm(wrist - elbow) * 130
-        fat = 0.3 * build.fat_mm
-        upper = capsule(shoulder, elbow, 50 + fat, 38 + fat)
-        fore = capsule(elbow, wrist, 38 + fat, 26 + fat / 2)
-        levels += [(union(upper, fore), fat), (capsule(wrist, hand, 24, 18), 3.0)]
-    return levels
+        parts.append(_limb(shoulder, elbow, (50 + fat, 38 + fat), fat))
+        parts.append(_limb(elbow, wrist, (38 + fat, 26 + fat / 2), fat))
+        parts.append(_limb(wrist, hand, (24, 18), 3.0))
+    return parts
 
 
 def _paint_breasts(canvas: Canvas, build: Build) -> None:

@@ -38,7 +38,8 @@ class Canvas:
     """A label map in world space whose voxels know their place in the standard body.
 
     The standard body is 1750 mm tall; x grows to the right, y to the front, z from the soles up.
-    Painting never displaces an organ that is there already, only the tissues that fill space.
+    Painting never displaces an organ that is there already, only the tissues that fill space, and leaves
+    out the tissues of `kept`: those that a given label map drew itself.
 
     Args:
         affine: Diagonal RAS+ affine of the map.
@@ -61,6 +62,7 @@ class Canvas:
             (affine[at, 3] + self.spacing_mm[at] * np.arange(shape[at])).astype(np.float32) for at in range(3)
         )
         self.axes: Axes = (x, y, z)
+        self.kept: frozenset[str] = frozenset()
         self._maps = maps
         self._warp = warp
         self._standard = self._standard_coordinates()
@@ -70,10 +72,6 @@ class Canvas:
     def voxel_ml(self) -> float:
         """Volume of one voxel, in ml."""
         return float(self.spacing_mm.prod()) / 1000.0
-
-    def has(self, name: str) -> bool:
-        """Return whether a tissue is on the map."""
-        return bool((self.label_map == TISSUE_IDS[name]).any())
 
     def box(self, low: Sequence[float], high: Sequence[float]) -> Slices:
         """Return the slices that hold a box given in the standard body, whatever the warp."""
@@ -120,7 +118,7 @@ class Canvas:
             outside: Whether it may also grow outside what is painted so far.
         """
         box = self.box(low, high)
-        if 0 in self.label_map[box].shape:
+        if 0 in self.label_map[box].shape or name in self.kept:
             return
         depth = level(*self.coordinates(box))
         free = self._free(box, over, outside)
@@ -136,6 +134,8 @@ class Canvas:
         over: Iterable[str] = FILLERS,
     ) -> None:
         """Paint a tube of balls along a polyline of standard-body points [N, 3]."""
+        if name in self.kept:
+            return
         box, mask = self.tube_mask(points, radius_mm)
         self.label_map[box][mask & self._free(box, over, False)] = TISSUE_IDS[name]
 
@@ -153,7 +153,9 @@ class Canvas:
             i = slice(*np.searchsorted(x, (px - radius, px + radius)))
             j = slice(*np.searchsorted(y, (py - radius, py + radius)))
             k = slice(*np.searchsorted(z, (pz - radius, pz + radius)))
-            square = (x[i, None, None] - px) ** 2 + (y[None, j, None] - py) ** 2 + (z[None, None, k] - pz) ** 2
+            square = (
+                (x[i, None, None] - px) ** 2 + (y[None, j, None] - py) ** 2 + (z[None, None, k] - pz) ** 2
+            )
             mask[i, j, k] |= square < radius * radius
         return box, mask
 
@@ -216,6 +218,6 @@ def _interpolate(
     far = 5000.0
     first = (target[1] - target[0]) / (source[1] - source[0])
     last = (target[-1] - target[-2]) / (source[-1] - source[-2])
-    source = np.concatenate([[source[0] - far], source, [source[-1] + far]])
-    target = np.concatenate([[target[0] - far * first], target, [target[-1] + far * last]])
+    source = np.array([source[0] - far, *source, source[-1] + far])
+    target = np.array([target[0] - far * first, *target, target[-1] + far * last])
     return np.asarray(np.interp(values, source, target), dtype=np.float64)

@@ -46,7 +46,9 @@ def body_activity(anatomy: Anatomy, uptake: Mapping[str, float]) -> Field:
     """
     missing = sorted(set(anatomy.names.values()) - set(uptake))
     if missing:
-        raise UsageError(f"no uptake for {missing[0]} ({len(missing)} tissues); pass all names to draw_uptake")
+        raise UsageError(
+            f"no uptake for {missing[0]} ({len(missing)} tissues); pass all names to draw_uptake"
+        )
     table = np.zeros(max(anatomy.names, default=0) + 1, dtype=np.float32)
     for identifier, name in anatomy.names.items():
         table[identifier] = uptake[name]
@@ -73,7 +75,10 @@ def add_lesions(
         raise UsageError(f"count {count} of lesions; expected 0 or more")
     activity = body_activity(anatomy, uptake)
     lesions = Lesions(
-        np.zeros(anatomy.label_map.shape, dtype=np.int16), {}, activity, np.zeros(activity.shape, dtype=np.bool_)
+        np.zeros(anatomy.label_map.shape, dtype=np.int16),
+        {},
+        activity,
+        np.zeros(activity.shape, dtype=np.bool_),
     )
     body = np.flatnonzero(anatomy.label_map)
     if body.size == 0:
@@ -108,7 +113,11 @@ def _next_center(
 
 
 def _draw_lesion(
-    anatomy: Anatomy, lesions: Lesions, background: Field, center: npt.NDArray[np.intp], rng: np.random.Generator
+    anatomy: Anatomy,
+    lesions: Lesions,
+    background: Field,
+    center: npt.NDArray[np.intp],
+    rng: np.random.Generator,
 ) -> None:
     spacing = np.array(anatomy.spacing_mm)
     low, high = np.log(_VOLUME_ML)
@@ -158,7 +167,9 @@ def _blob(
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     x, y, z = ((np.arange(n) - c) * s for n, c, s in zip(shape, center, spacing_mm, strict=True))
     offsets = (x[:, None, None], y[None, :, None], z[None, None, :])
-    square = sum((sum(row[a] * offsets[a] for a in range(3)) / r) ** 2 for row, r in zip(turn, radii, strict=True))
+    square = sum(
+        (sum(row[a] * offsets[a] for a in range(3)) / r) ** 2 for row, r in zip(turn, radii, strict=True)
+    )
     ends = [(float(a[0]), float(a[-1])) for a in (x, y, z)]
     bumps = random_lattice(rng, [e[0] for e in ends], [e[1] for e in ends], step_mm=max(0.8 * radius_mm, 5.0))
     axes = (x.astype(np.float32), y.astype(np.float32), z.astype(np.float32))

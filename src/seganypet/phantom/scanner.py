@@ -65,7 +65,9 @@ def _uneven(
     shape: tuple[int, ...], spacing_mm: Sequence[float], rng: np.random.Generator, amount: float
 ) -> Field:
     """A smooth field of mean 1 with details of about 3 to 10 cm."""
-    axes: list[Field] = [np.arange(n, dtype=np.float32) * np.float32(s) for n, s in zip(shape, spacing_mm, strict=True)]
+    axes: list[Field] = [
+        np.arange(n, dtype=np.float32) * np.float32(s) for n, s in zip(shape, spacing_mm, strict=True)
+    ]
     grid: Axes = (axes[0], axes[1], axes[2])
     high = [float(axis[-1]) for axis in axes]
     field = random_lattice(rng, (0.0, 0.0, 0.0), high, step_mm=float(rng.uniform(28, 50))).on_grid(grid)[0]

@@ -98,7 +98,9 @@ def simulate_case(
     labels = label_groups()
     for identifier, name in anatomy.names.items():
         if labels.get(name, [None])[0] != identifier:
-            raise UsageError(f"tissue {name!r} has id {identifier}; build the anatomy by anatomy_from_label_map")
+            raise UsageError(
+                f"tissue {name!r} has id {identifier}; build the anatomy by anatomy_from_label_map"
+            )
     tracer = _draw_tracer(config, rng)
     uptake = draw_uptake(anatomy.names.values(), rng, tracer)
     low, high = config.lesion_count
@@ -114,9 +116,7 @@ def simulate_case(
     )
     record = {"phantom": "procedural", "seed": seed, "tracer": tracer}
     volume = Volume(suv, anatomy.affine, source=Source(record=record))
-    return PhantomCase(
-        volume, anatomy.label_map, lesions.instances, labels, tracer, uptake, lesions.factors
-    )
+    return PhantomCase(volume, anatomy.label_map, lesions.instances, labels, tracer, uptake, lesions.factors)
 
 
 def _draw_tracer(config: PhantomConfig, rng: np.random.Generator) -> Tracer:

@@ -33,7 +33,7 @@ def paint_skeleton(canvas: Canvas, build: Build) -> None:
         if build.arms:
             _paint_arm(canvas, build, side)
     sternum = smooth_curve([(0, 70, 1432), (0, 84, 1370), (0, 92, 1290)])
-    canvas.tube("sternum", np.concatenate([sternum + (-7, 0, 0), sternum[::-1] + (7, 0, 0)]), 7.0)
+    canvas.tube("sternum", np.concatenate([sternum - _ACROSS, sternum[::-1] + _ACROSS]), 7.0)
 
 
 def _paint_spine(canvas: Canvas) -> None:
@@ -66,7 +66,9 @@ def _paint_vertebra(canvas: Canvas, name: str, bottom: float, height: float, rad
     back = center[1] - radius - 22
     spine = np.array([(0, back, middle - 3), (0, back - 14, middle - 10)])
     canvas.tube(name, spine, 5.0)
-    across = np.array([(-radius * 1.4, back + 8, middle), (0, back + 2, middle), (radius * 1.4, back + 8, middle)])
+    across = np.array(
+        [(-radius * 1.4, back + 8, middle), (0, back + 2, middle), (radius * 1.4, back + 8, middle)]
+    )
     canvas.tube(name, across, 5.0)
 
 
@@ -105,7 +107,9 @@ def _paint_pelvis_side(canvas: Canvas, side: str) -> None:
 
 
 def _paint_leg(canvas: Canvas, build: Build, side: str) -> None:
-    femur = np.array([(90, 2, 925), (112, -2, 912), (128, -8, 895), (120, -4, 840), (105, 2, 680), (92, 4, 520)])
+    femur = np.array(
+        [(90, 2, 925), (112, -2, 912), (128, -8, 895), (120, -4, 840), (105, 2, 680), (92, 4, 520)]
+    )
     radii = np.array([23.0, 15, 18, 16, 13.5, 17])
     canvas.tube(f"femur_{side}", mirrored(femur, side), radii, over=_DEEP)
     if build.lowest_mm > 600:
@@ -132,5 +136,6 @@ def _inward(point: Points, side: str) -> Points:
     return point - mirrored((14, 0, 0), side)
 
 
+_ACROSS = np.array((7.0, 0.0, 0.0))  # half the breast bone's width
 # Hip and pelvis meet at the socket; the femur's head stays where it is.
 _DEEP = ("subcutaneous_fat", "skeletal_muscle", "torso_fat", "hip_left", "hip_right")

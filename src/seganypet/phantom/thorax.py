@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from seganypet.phantom.canvas import Canvas
-from seganypet.phantom.shapes import below, common, ellipsoid, mirrored, smooth_curve
+from seganypet.phantom.canvas import Canvas, Level
+from seganypet.phantom.shapes import below, common, ellipsoid, mirrored, smooth_curve, without
 from seganypet.phantom.tissues import SIDES
-from seganypet.phantom.warp import Field
+from seganypet.phantom.warp import Field, Points
 
 _HEART_MM = np.array((-22.0, 22.0, 1272.0))
 _LUNG_LOW = {"right": (0, -110, 1130), "left": (-160, -110, 1130)}
@@ -38,17 +38,23 @@ def _paint_heart(canvas: Canvas, rng: np.random.Generator) -> None:
     pool = ellipsoid(center, (50, 46, 66), rotation_deg=(35, 38, 10))
     low, high = center - 95, center + 95
     canvas.fill("heart_blood_pool", pool, low, high, volume_ml=total_ml, over=_BED)
-    left = center + (-22, 8, -8)
+    _paint_myocardium(canvas, rng, center)
+
+
+def _paint_myocardium(canvas: Canvas, rng: np.random.Generator, center: Points) -> None:
+    """Paint the left ventricle's wall: a cup that opens towards the base."""
     axis = np.array((-0.66, 0.52, -0.54))
-    wall_mm = rng.uniform(9, 13)
-    outer = _ventricle(left, axis, 33.0, 47.0)
-    inner = _ventricle(left - 6 * axis, axis, 33.0 - wall_mm, 47.0 - wall_mm)
-    base = below(left - 26 * axis, -axis)
-    canvas.fill("heart_myocardium", common(outer, base), low, high, over=("heart_blood_pool", *_BED))
-    canvas.fill("heart_blood_pool", inner, low, high, over=("heart_myocardium",))
+    left = center + np.array((-19.0, 6.0, -6.0))
+    wall_mm = float(rng.uniform(10, 14))
+    outer = _ventricle(left, axis, 36.0, 52.0)
+    inner = _ventricle(left - 0.25 * wall_mm * axis, axis, 36.0 - wall_mm, 52.0 - wall_mm)
+    cup = common(without(outer, inner), below(left - 30 * axis, -axis))
+    low, high = center - 95, center + 95
+    canvas.fill("heart_myocardium", cup, low, high, over=("heart_blood_pool", *_BED))
 
 
-def _ventricle(center: np.ndarray, axis: np.ndarray, radius: float, half_length: float):  # type: ignore[type-arg,no-untyped-def]  # noqa: ANN202
+def _ventricle(center: Points, axis: Points, radius: float, half_length: float) -> Level:
+    """The level of an ellipsoid of revolution."""
     cx, cy, cz = (np.float32(c) for c in center)
     ax, ay, az = (np.float32(c) for c in axis / np.linalg.norm(axis))
 
@@ -56,7 +62,8 @@ def _ventricle(center: np.ndarray, axis: np.ndarray, radius: float, half_length:
         dx, dy, dz = x - cx, y - cy, z - cz
         along = dx * ax + dy * ay + dz * az
         across2 = dx * dx + dy * dy + dz * dz - along * along
-        return np.asarray((np.sqrt(across2 / radius**2 + along**2 / half_length**2) - 1) * radius)
+        square = across2 / np.float32(radius**2) + along**2 / np.float32(half_length**2)
+        return np.asarray((np.sqrt(square) - 1) * np.float32(radius))
 
     return level
 
@@ -69,15 +76,21 @@ def _paint_vessels(canvas: Canvas, rng: np.random.Generator) -> None:
         jitter_mm=2,
     )
     descending = smooth_curve(
-        [(-24, -46, 1330), (-20, -40, 1260), (-10, -26, 1190), (-8, -8, 1110), (-6, -6, 1052)], rng=rng, jitter_mm=2
+        [(-24, -46, 1330), (-20, -40, 1260), (-10, -26, 1190), (-8, -8, 1110), (-6, -6, 1052)],
+        rng=rng,
+        jitter_mm=2,
     )
     canvas.tube("aorta", arch, 15.0 * caliber, over=_BED)
     canvas.tube("aorta", descending, np.linspace(12.5, 8.5, len(descending)) * caliber, over=_BED)
-    cava = smooth_curve([(18, -6, 1050), (20, -8, 1120), (22, -12, 1180), (20, 2, 1235)], rng=rng, jitter_mm=2)
+    cava = smooth_curve(
+        [(18, -6, 1050), (20, -8, 1120), (22, -12, 1180), (20, 2, 1235)], rng=rng, jitter_mm=2
+    )
     canvas.tube("inferior_vena_cava", cava, 10.5 * caliber, over=_BED)
     upper = smooth_curve([(24, 8, 1318), (26, 10, 1360), (24, 18, 1410)], rng=rng, jitter_mm=2)
     canvas.tube("superior_vena_cava", upper, 9.0 * caliber, over=_BED)
-    gullet = smooth_curve([(-4, -2, 1520), (-4, -24, 1440), (2, -38, 1350), (-6, -30, 1260), (-32, -10, 1205)])
+    gullet = smooth_curve(
+        [(-4, -2, 1520), (-4, -24, 1440), (2, -38, 1350), (-6, -30, 1260), (-32, -10, 1205)]
+    )
     canvas.tube("esophagus", gullet, 7.5, over=_BED)
     for side in SIDES:
         artery = smooth_curve([(6, -6, 1052), (38, -14, 995), (58, 8, 950), (72, 40, 905)])
@@ -93,7 +106,7 @@ def _paint_lung(canvas: Canvas, side: str, volume_ml: float) -> None:
     def level(x: Field, y: Field, z: Field) -> Field:
         floor = (dome(x, y) + 4 - z) * np.float32(0.8)
         inner = 18 - x * np.float32(sign)
-        return np.maximum(np.maximum(body(x, y, z), floor), inner)
+        return np.asarray(np.maximum(np.maximum(body(x, y, z), floor), inner))
 
     low, high = _LUNG_LOW[side], _LUNG_HIGH[side]
     canvas.fill(f"lung_lower_lobe_{side}", level, low, high, volume_ml=volume_ml, over=_INNER)

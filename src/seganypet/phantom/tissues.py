@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 SIDES = ("left", "right")
@@ -103,6 +103,5 @@ def label_groups() -> dict[str, list[int]]:
     return groups
 
 
-def _ids(names: object) -> list[int]:
-    assert hasattr(names, "__iter__")
+def _ids(names: Iterable[str]) -> list[int]:
     return [TISSUE_IDS[name] for name in names]

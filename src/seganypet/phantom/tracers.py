@@ -102,7 +102,12 @@ _PSMA: Mapping[str, tuple[float, float]] = MappingProxyType(
 _TABLES: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType({"fdg": _FDG, "psma": _PSMA})
 # Clips that keep a draw inside what scanners show.
 _RANGE: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {"heart_myocardium": (1.0, 10.0), "urinary_bladder": (2.5, 50.0), "colon": (0.7, 5.0), "brain": (0.1, 14.0)}
+    {
+        "heart_myocardium": (1.0, 10.0),
+        "urinary_bladder": (2.5, 50.0),
+        "colon": (0.7, 5.0),
+        "brain": (0.1, 14.0),
+    }
 )
 _RANDOM_RANGE = (0.1, 12.0)
 _CLASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -127,9 +132,7 @@ def uptake_class(name: str) -> str:
     return name
 
 
-def draw_uptake(
-    names: Iterable[str], rng: np.random.Generator, tracer: Tracer = "fdg"
-) -> dict[str, float]:
+def draw_uptake(names: Iterable[str], rng: np.random.Generator, tracer: Tracer = "fdg") -> dict[str, float]:
     """Return one patient's mean SUV of each tissue.
 
     Tissues of a class share a draw (both kidneys, all vertebrae), to a few percent.
