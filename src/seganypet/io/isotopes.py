@@ -72,8 +72,9 @@ def identify_nuclide(*texts: str | None) -> str | None:
 
 
 def _identify(text: str) -> str | None:
-    if text.strip().upper() in _CODES:
-        return _CODES[text.strip().upper()]
+    for word in text.upper().split():
+        if word in _CODES:
+            return _CODES[word]
     candidates = [(e, m, meta) for m, meta, e in _MASS_FIRST.findall(text)]
     candidates += [(e, m, meta) for e, m, meta in _ELEMENT_FIRST.findall(text)]
     for element, mass, meta in candidates:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from seganypet.errors import SUVError
 from seganypet.io.suv_tags import Ledger, jsonable, remedy
@@ -17,6 +17,8 @@ _LONG_UPTAKE_S = 4 * 3600.0
 # Nuclides that live shorter are scanned from the injection on; those that live longer, days after it.
 _SHORT_LIVED_S, _LONG_LIVED_S = 1800.0, 12 * 3600.0
 _MOST_HALF_LIVES = 10.0
+
+_T = TypeVar("_T")
 
 
 def activity_factors(ledger: Ledger) -> list[float]:
@@ -58,19 +60,20 @@ def activity_factors(ledger: Ledger) -> list[float]:
 
 def _frame_times(ledger: Ledger) -> tuple[list[datetime], list[float]]:
     """Return start and length, in s, of every frame, which pixels without decay correction need."""
-    starts, durations_s = [], []
-    for frame in ledger.tags.frames:
-        for name in ("acquisition_datetime", "duration_s"):
-            if not getattr(frame, name):
-                raise SUVError(
-                    f"DecayCorrection is NONE and {ledger.tags.name_of(name)} is {getattr(frame, name)}; "
-                    "export the series with decay correction"
-                )
-        starts.append(frame.acquisition_datetime)
-        durations_s.append(frame.duration_s)
+    starts = [_needed(ledger, f.acquisition_datetime, "acquisition_datetime") for f in ledger.tags.frames]
+    durations_s = [_needed(ledger, f.duration_s, "duration_s") for f in ledger.tags.frames]
     ledger.used[ledger.tags.name_of("acquisition_datetime")] = sorted({s.isoformat() for s in starts})
     ledger.used[ledger.tags.name_of("duration_s")] = sorted(set(durations_s))
     return starts, durations_s
+
+
+def _needed(ledger: Ledger, value: _T | None, name: str) -> _T:
+    if not value:
+        raise SUVError(
+            f"DecayCorrection is NONE and {ledger.tags.name_of(name)} is {value}; "
+            "export the series with decay correction"
+        )
+    return value
 
 
 def _growth(ledger: Ledger, references: list[datetime], half_life_s: float) -> list[float]:
