@@ -155,9 +155,7 @@ class Mask(_Image):
             return array
         mask = np.array(array, dtype=np.bool_)
         if array.dtype != np.bool_ and not np.array_equal(mask, array):
-            raise ImageValueError(
-                "mask values other than 0 and 1; choose one label first (label_map == id)"
-            )
+            raise ImageValueError("mask values other than 0 and 1; choose one label first (label_map == id)")
         return mask
 
     @property
@@ -199,6 +197,16 @@ def check_affine(affine: npt.ArrayLike) -> Affine:
     return checked
 
 
+def looks_like_bq_ml(array: npt.NDArray[Any]) -> bool:
+    """Return whether the positive values are, by their median, too high for SUV and may be Bq/ml."""
+    return _median_positive(array) > _MAX_PLAUSIBLE_MEDIAN_SUV
+
+
+def _median_positive(array: npt.NDArray[Any]) -> float:
+    positive = array[array > 0]
+    return float(np.median(positive)) if positive.size else 0.0
+
+
 def _check_shape(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if array.ndim != 3:
         raise GeometryError(f"array of shape {array.shape} has {array.ndim} dimensions; expected 3 (i, j, k)")
@@ -214,12 +222,11 @@ def _check_suv(suv: FloatArray) -> None:
         raise ImageValueError(f"{bad} of {suv.size} voxels are NaN or infinite; repair or crop the image")
     if low == high:
         raise ImageValueError(f"every voxel is {low:g}: the volume is empty; is this the right file?")
-    positive = suv[suv > 0]
-    median = float(np.median(positive)) if positive.size else 0.0
+    median = _median_positive(suv)
     if median > _MAX_PLAUSIBLE_MEDIAN_SUV:
         raise ImageValueError(
-            f"the median positive voxel is {median:.4g}, which looks like Bq/ml rather than SUV; read the DICOM "
-            "series, or give weight, dose and times (sidecar or overrides) so that it can be converted"
+            f"the median positive voxel is {median:.4g}, which looks like Bq/ml rather than SUV; read the "
+            "DICOM series, or give weight, dose and times (sidecar or overrides) so that it can be converted"
         )
     if low < _MIN_PLAUSIBLE_SUV:
         raise ImageValueError(f"the lowest voxel is {low:.4g}; SUV is not negative: is this CT or MR?")
