@@ -92,6 +92,13 @@ def test_equal_cosines_use_each_world_axis_once():
     assert np.diag(orientation.affine)[:3].min() > 0.7
 
 
+@pytest.mark.parametrize("rounding", [-1e-12, 0.0, 1e-12])
+def test_rounding_in_the_affine_does_not_decide_a_tie(rounding):
+    affine = np.eye(4)
+    affine[:2, :2] = [[1, 1 + rounding], [1, -1]]
+    assert canonical_orientation(affine, SHAPE).axes == (0, 1, 2)
+
+
 @settings(deadline=None)
 @given(affine=affines())
 def test_marker_stays_at_its_world_position(affine):

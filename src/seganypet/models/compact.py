@@ -1,0 +1,190 @@
+"""The compact network: SegAnyPET's three parts, sized for a laptop's CPU and for PET's resolution.
+
+As in the papers (P1 §3.1) an image encoder runs once per patch, a prompt encoder and a mask decoder once per click.
+Three things differ. Convolutions work at half and quarter resolution beside the coarse tokens, because a lesion may be
+8 mm wide. The last feature maps carry the resolution in their channels (space-to-depth), because full-resolution
+convolutions are memory-bound on a CPU. And the prompt encoder also draws the clicks as maps: distance to the clicks,
+and how much each voxel's uptake differs from the clicked uptake, which is how a reader tells a target in PET.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seganypet.models.compact_layers import Down, ResidualBlock, Up, depth_to_space, space_to_depth
+from seganypet.models.compact_prompts import CompactPromptEncoder, position_features
+from seganypet.models.two_way_transformer import TwoWayTransformer
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompactConfig:
+    """Sizes of the compact network.
+
+    Attributes:
+        patch_size: Voxels along each side of a patch.
+        channels: Channels at 1/2, 1/4 and 1/8 of the patch's resolution.
+        encoder_blocks: Residual blocks of the image encoder at each of these resolutions.
+        transformer_blocks: Self-attention blocks of the image encoder at 1/8.
+        decoder_blocks: Two-way attention blocks of the mask decoder at 1/8.
+        num_heads: Attention heads.
+    """
+
+    patch_size: int = 64
+    channels: tuple[int, int, int] = (32, 64, 192)
+    encoder_blocks: tuple[int, int, int] = (2, 2, 1)
+    transformer_blocks: int = 3
+    decoder_blocks: int = 2
+    num_heads: int = 6
+
+
+class CompactEmbedding(NamedTuple):
+    """What the image encoder keeps of a patch of P voxels a side.
+
+    Attributes:
+        patch: The normalised patch itself, [B, 1, P, P, P], for the uptake at the clicks.
+        fine: [B, C0, P/2, P/2, P/2].
+        mid: [B, C1, P/4, P/4, P/4].
+        coarse: [B, C2, P/8, P/8, P/8].
+    """
+
+    patch: Tensor
+    fine: Tensor
+    mid: Tensor
+    coarse: Tensor
+
+
+class CompactImageEncoder(nn.Module):
+    """Patch to features at three resolutions; self-attention over the coarsest."""
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        c0, c1, c2 = config.channels
+        n0, n1, n2 = config.encoder_blocks
+        self.stem = nn.Conv3d(8, c0, 3, padding=1)
+        self.fine = nn.Sequential(*(ResidualBlock(c0) for _ in range(n0)))
+        self.down1 = Down(c0, c1)
+        self.mid = nn.Sequential(*(ResidualBlock(c1) for _ in range(n1)))
+        self.down2 = Down(c1, c2)
+        self.coarse = nn.Sequential(*(ResidualBlock(c2) for _ in range(n2)))
+        tokens = config.patch_size // 8
+        self.position = nn.Parameter(torch.zeros(1, tokens**3, c2))
+        self.attention = nn.Sequential(
+            *(
+                nn.TransformerEncoderLayer(
+                    c2, config.num_heads, 4 * c2, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+                )
+                for _ in range(config.transformer_blocks)
+            )
+        )
+
+    def forward(self, patch: Tensor) -> CompactEmbedding:
+        """Return the features of a normalised patch [B, 1, P, P, P]."""
+        stem = self.stem(space_to_depth(patch).contiguous(memory_format=torch.channels_last_3d))
+        fine = self.fine(stem)
+        mid = self.mid(self.down1(fine))
+        coarse = self.coarse(self.down2(mid))
+        tokens = self.attention(coarse.flatten(2).transpose(1, 2) + self.position)
+        coarse = tokens.transpose(1, 2).reshape(coarse.shape)
+        return CompactEmbedding(patch, fine, mid, coarse)
+
+
+class CompactMaskDecoder(nn.Module):
+    """Features and prompts to logits: down through the prompt maps, two-way attention, up with skip connections."""
+
+    def __init__(self, config: CompactConfig, prompt_channels: int) -> None:
+        super().__init__()
+        c0, c1, c2 = config.channels
+        self.prompt_stem = nn.Conv3d(prompt_channels, c0, 3, padding=1)
+        self.fine_in = ResidualBlock(c0)
+        self.down1 = Down(c0, c1)
+        self.mid_in = ResidualBlock(c1)
+        self.down2 = Down(c1, c2)
+        self.transformer = TwoWayTransformer(
+            depth=config.decoder_blocks, dim=c2, num_heads=config.num_heads, mlp_dim=4 * c2
+        )
+        self.mask_token = nn.Parameter(0.02 * torch.randn(1, 1, c2))
+        self.coarse_out = ResidualBlock(c2)
+        self.up2 = Up(c2, c1)
+        self.mid_out = ResidualBlock(c1)
+        self.up1 = Up(c1, c0)
+        self.fine_out = nn.Sequential(ResidualBlock(c0), ResidualBlock(c0))
+        self.head = nn.Conv3d(c0, 8, 1)
+
+    def forward(
+        self, embedding: CompactEmbedding, maps: Tensor, tokens: Tensor, dense_position: Tensor
+    ) -> Tensor:
+        """Return logits [B, 1, P, P, P].
+
+        Args:
+            embedding: From the image encoder.
+            maps: Prompt maps in half resolution, [B, prompt_channels, P/2, P/2, P/2].
+            tokens: One token per click, [B, N, C2].
+            dense_position: Positional encoding of the coarse grid, [1, (P/8)³, C2].
+        """
+        fine = self.fine_in(embedding.fine + self.prompt_stem(maps))
+        mid = self.mid_in(embedding.mid + self.down1(fine))
+        coarse = embedding.coarse + self.down2(mid)
+        queries = torch.cat([self.mask_token.expand(len(tokens), -1, -1), tokens], dim=1)
+        token, keys = self.transformer(queries, coarse.flatten(2).transpose(1, 2), dense_position)
+        # The mask token sums up the target; added everywhere it tells the convolutions what to look for.
+        keys = keys + token[:, :1]
+        coarse = self.coarse_out(keys.transpose(1, 2).reshape(coarse.shape))
+        mid = self.mid_out(mid + self.up2(coarse))
+        fine = self.fine_out(fine + self.up1(mid))
+        return depth_to_space(self.head(fine))
+
+
+class CompactSegmenter(nn.Module):
+    """Image encoder, prompt encoder and mask decoder, assembled."""
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.image_encoder = CompactImageEncoder(config)
+        self.prompt_encoder = CompactPromptEncoder(config.channels)
+        self.mask_decoder = CompactMaskDecoder(config, self.prompt_encoder.map_channels)
+
+    @property
+    def patch_size(self) -> int:
+        """Voxels along each side of a patch."""
+        return self.config.patch_size
+
+    @property
+    def logits_size(self) -> int:
+        """Voxels along each side of the logits; here those of the patch."""
+        return self.config.patch_size
+
+    def encode(self, patch: Tensor) -> CompactEmbedding:
+        """Return the image embedding of a normalised patch [B, 1, P, P, P]."""
+        embedding: CompactEmbedding = self.image_encoder(patch)
+        return embedding
+
+    def decode(
+        self,
+        image_embedding: CompactEmbedding,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        low_res_logits: Tensor | None = None,
+    ) -> Tensor:
+        """Return logits [B, 1, P, P, P] for the clicks so far.
+
+        Args:
+            image_embedding: From `encode`.
+            point_coords: Clicks in voxels of the patch, integer = voxel centre, [B, N, 3]; N may be 0.
+            point_labels: 1 positive, 0 negative, -1 padding, [B, N].
+            low_res_logits: The previous prediction [B, 1, P, P, P], 0 where nothing is known, or None.
+        """
+        maps, tokens = self.prompt_encoder(image_embedding, point_coords, point_labels, low_res_logits)
+        position = position_features(
+            image_embedding.coarse.shape[2:], self.prompt_encoder.position, like=image_embedding.coarse
+        )
+        logits: Tensor = self.mask_decoder(image_embedding, maps, tokens, position)
+        return logits
+
+    def upscale(self, low_res_logits: Tensor) -> Tensor:
+        """Return logits at the patch's own resolution; the compact network decodes there already."""
+        return low_res_logits

@@ -1,0 +1,147 @@
+"""A network together with all that must be known to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+PromptPolicy = Literal["all", "newest"]
+Precision = Literal["float32", "bfloat16"]
+
+
+class Segmenter(Protocol):
+    """What a network offers: the papers' three parts, assembled."""
+
+    @property
+    def patch_size(self) -> int:
+        """Voxels along each side of a patch."""
+
+    @property
+    def logits_size(self) -> int:
+        """Voxels along each side of the decoder's logits."""
+
+    def encode(self, patch: Tensor) -> Any:
+        """Return the image embedding of a normalised patch [B, 1, P, P, P]."""
+
+    def decode(
+        self, image_embedding: Any, point_coords: Tensor, point_labels: Tensor, low_res_logits: Tensor | None
+    ) -> Tensor:
+        """Return low-resolution logits [B, 1, L, L, L]."""
+
+    def upscale(self, low_res_logits: Tensor) -> Tensor:
+        """Return logits [B, 1, P, P, P]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """What a weight file says about itself.
+
+    Attributes:
+        name: Name of the weights.
+        architecture: Key of `presets.ARCHITECTURES`.
+        config: Arguments of the architecture's configuration.
+        spacing_mm: Edge of the working grid's voxels.
+        normalisation: SUV to network input, see `preprocessing.intensity`.
+        prompt_policy: Whether the decoder gets all clicks so far, or the newest with the previous logits.
+        boxes: Whether box prompts were trained.
+        licence: Of the weights.
+        training_data: What they were trained on, with licences.
+        training: How: steps, time, recipe.
+        metrics: What was measured, and on what.
+        date: When they were made, ISO.
+        sha256: Of the weight file.
+        intended_use: What they are for, and not for.
+    """
+
+    name: str
+    architecture: str
+    config: Mapping[str, Any]
+    spacing_mm: float
+    normalisation: Literal["log1p", "zscore_positive"]
+    prompt_policy: PromptPolicy
+    boxes: bool = False
+    licence: str = "unknown"
+    training_data: Sequence[Mapping[str, str]] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    date: str = ""
+    sha256: str = ""
+    intended_use: str = "Research use only, not a medical device."
+
+
+class SegmentationModel:
+    """A network ready to predict, as `load_model` returns it.
+
+    Args:
+        network: The assembled network.
+        description: What its weights say about themselves.
+        device: Where it runs.
+        precision: "bfloat16" computes in 16 bits where the processor can; logits come back in float32.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        description: ModelDescription,
+        *,
+        device: torch.device,
+        precision: Precision = "float32",
+    ) -> None:
+        self.network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last_3d)
+        self.description = description
+        self.device = device
+        self.precision = precision
+        self._segmenter = cast(Segmenter, network)
+
+    @property
+    def patch_size(self) -> int:
+        """Voxels along each side of a patch."""
+        return self._segmenter.patch_size
+
+    @torch.inference_mode()
+    def encode(self, patch: Tensor) -> Any:
+        """Return the image embedding of a normalised patch [B, 1, P, P, P], to be used for every click."""
+        with self._autocast():
+            return self._segmenter.encode(patch.to(self.device))
+
+    @torch.inference_mode()
+    def decode(
+        self,
+        image_embedding: Any,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        low_res_logits: Tensor | None = None,
+    ) -> Tensor:
+        """Return low-resolution logits, float32 [B, 1, L, L, L].
+
+        Args:
+            image_embedding: From `encode`.
+            point_coords: Clicks in voxels of the patch, integer = voxel centre, [B, N, 3].
+            point_labels: 1 positive, 0 negative, -1 padding, [B, N].
+            low_res_logits: The previous result, or None before the first click.
+        """
+        previous = None if low_res_logits is None else low_res_logits.to(self.device)
+        with self._autocast():
+            logits = self._segmenter.decode(
+                image_embedding, point_coords.to(self.device), point_labels.to(self.device), previous
+            )
+        return logits.float()
+
+    @torch.inference_mode()
+    def upscale(self, low_res_logits: Tensor) -> Tensor:
+        """Return logits at the patch's resolution, [B, 1, P, P, P]."""
+        return self._segmenter.upscale(low_res_logits)
+
+    def to_low_res(self, logits: Tensor) -> Tensor:
+        """Return logits [B, 1, P, P, P] averaged to the decoder's resolution, as a mask prompt."""
+        size = self._segmenter.logits_size
+        return logits if logits.shape[-1] == size else nn.functional.adaptive_avg_pool3d(logits, size)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"
+        )

@@ -1,0 +1,54 @@
+"""Named networks: the papers' size and a compact one, built from a description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from seganypet.errors import WeightsError
+from seganypet.models.compact import CompactConfig, CompactSegmenter
+from seganypet.models.sam3d import SAM3DConfig, SegAny3D
+
+# The two architectures: "sam3d" is the papers' [P1 §3.1], "compact" ours for a CPU.
+ARCHITECTURES = ("compact", "sam3d")
+
+# Sizes by name. "papers" has the 100,509,232 parameters of the released checkpoints.
+PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "compact": ("compact", {}),
+    "papers": ("sam3d", {}),
+}
+
+
+def build_network(architecture: str, config: Mapping[str, Any]) -> nn.Module:
+    """Return a network with random weights.
+
+    Args:
+        architecture: "compact" or "sam3d".
+        config: Arguments of `CompactConfig` or `SAM3DConfig`; lists stand for tuples, as JSON gives them.
+
+    Raises:
+        WeightsError: The architecture or an argument of its configuration is unknown.
+    """
+    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
+    try:
+        if architecture == "compact":
+            return CompactSegmenter(CompactConfig(**arguments))
+        if architecture == "sam3d":
+            return SegAny3D(SAM3DConfig(**arguments))
+    except TypeError as error:
+        raise WeightsError(f'configuration of architecture "{architecture}": {error}') from error
+    raise WeightsError(f'architecture "{architecture}" is unknown; expected one of {", ".join(ARCHITECTURES)}')
+
+
+def build_preset(name: str) -> nn.Module:
+    """Return a preset's network with random weights.
+
+    Raises:
+        WeightsError: There is no such preset.
+    """
+    if name not in PRESETS:
+        raise WeightsError(f'preset "{name}" is unknown; expected one of {", ".join(PRESETS)}')
+    architecture, config = PRESETS[name]
+    return build_network(architecture, config)

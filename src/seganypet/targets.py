@@ -1,0 +1,38 @@
+"""Names of what can be segmented, in TotalSegmentator's style."""
+
+from __future__ import annotations
+
+LESION = "lesion"
+
+# Organs and organ groups that a reader would click in PET. Groups (heart, lung_left, …) are unions of disjoint parts.
+ORGANS: tuple[str, ...] = (
+    "brain",
+    "parotid_gland_left",
+    "parotid_gland_right",
+    "submandibular_gland_left",
+    "submandibular_gland_right",
+    "thyroid_gland",
+    "lung_left",
+    "lung_right",
+    "lung_upper_lobe_left",
+    "lung_lower_lobe_left",
+    "lung_upper_lobe_right",
+    "lung_middle_lobe_right",
+    "lung_lower_lobe_right",
+    "heart",
+    "heart_myocardium",
+    "aorta",
+    "liver",
+    "gallbladder",
+    "spleen",
+    "kidney_left",
+    "kidney_right",
+    "pancreas",
+    "stomach",
+    "duodenum",
+    "small_bowel",
+    "colon",
+    "urinary_bladder",
+    "prostate",
+    "uterus",
+)
