@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seganypet.errors import GeometryError, ImageValueError, SegAnyPETWarning
-from seganypet.volume import Mask, Source, Volume, _Image, check_affine
+from seganypet.volume import Mask, Source, Volume, _Image, check_affine, looks_like_bq_ml
 
 # 30 degrees about z, voxels of 2 x 3 x 5 mm, first voxel at (10, -20, 30) mm
 COS, SIN = np.cos(np.pi / 6), np.sin(np.pi / 6)
 OBLIQUE = np.array([[2 * COS, -3 * SIN, 0, 10], [2 * SIN, 3 * COS, 0, -20], [0, 0, 5, 30], [0, 0, 0, 1]])
+# k runs along i + j
+FLAT = np.array([[2.0, 0, 1, 0], [0, 2, 1, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
 SUV = np.linspace(0, 8, 24, dtype=np.float32).reshape(2, 3, 4)
 
 
@@ -159,6 +161,11 @@ class TestRefusals:
         with pytest.raises(ImageValueError, match="looks like Bq/ml"):
             Volume(SUV * 4000, OBLIQUE)
 
+    def test_activity_is_told_by_the_median_of_positive_voxels(self):
+        assert looks_like_bq_ml(np.array([[[0, 0, 0, 101, 101, 1]]]))
+        assert not looks_like_bq_ml(np.array([[[0, 0, 0, 99, 99, 5000]]]))
+        assert not looks_like_bq_ml(np.zeros((2, 2, 2)))
+
     def test_a_hot_voxel_is_no_reason_to_refuse(self):
         assert Volume(with_voxel(900), OBLIQUE).array.max() == 900
 
@@ -218,9 +225,8 @@ class TestAffine:
         with pytest.raises(GeometryError, match="last row"):
             check_affine(affine)
 
-    @pytest.mark.parametrize("flat", [np.diag([2.0, 0, 3, 1]), np.diag([2.0, 2, 0, 1]) + np.eye(4, k=1)])
+    @pytest.mark.parametrize("flat", [np.diag([2.0, 0, 3, 1]), FLAT])
     def test_refuses_a_grid_that_lies_in_a_plane(self, flat):
-        flat[:3, 3] = 0
         with pytest.raises(GeometryError, match="singular"):
             check_affine(flat)
 

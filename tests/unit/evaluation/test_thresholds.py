@@ -104,10 +104,14 @@ class TestRegionGrowing:
             mask = region_growing(array, click, fraction=0.97)
         np.testing.assert_array_equal(mask, labels == labels[click])
 
-    def test_a_region_larger_than_the_first_box_is_complete(self):
+    @pytest.mark.parametrize("clicked", [2, 40, 84])  # its first voxel, one amid it, its last
+    @pytest.mark.parametrize("axis", [0, 1, 2])
+    def test_a_region_larger_than_the_first_box_is_complete(self, clicked, axis):
         array = np.zeros((90, 5, 5), dtype=np.float32)
         array[2:85, 2, 2] = 4
-        assert voxels(region_growing(array, (40, 2, 2))[:, 2, 2]) == list(range(2, 85))
+        click = tuple(int(c) for c in np.roll((clicked, 2, 2), axis))
+        mask = region_growing(np.moveaxis(array, 0, axis), click)
+        assert voxels(np.moveaxis(mask, axis, 0)[:, 2, 2]) == list(range(2, 85))
 
     def test_a_lesion_in_a_whole_body_is_found_without_labelling_it(self, monkeypatch):
         sizes = []
