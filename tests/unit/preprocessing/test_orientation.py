@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from seganypet.errors import GeometryError
 from seganypet.preprocessing import canonical_orientation
 
-SIGNED_PERMUTATIONS = [
-    (permutation, signs)
-    for permutation in itertools.permutations(range(3))
-    for signs in itertools.product((1.0, -1.0), repeat=3)
-]
+SIGNED_PERMUTATIONS = list(
+    itertools.product(itertools.permutations(range(3)), itertools.product((1.0, -1.0), repeat=3))
+)
 SHAPE = (4, 5, 6)
 
 
