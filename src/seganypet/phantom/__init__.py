@@ -1,6 +1,7 @@
 """Room: phantom. Simulated PET scans with exact labels."""
 
 from seganypet.phantom.anatomy import Anatomy
+from seganypet.phantom.label_maps import anatomy_from_label_map
 from seganypet.phantom.lesions import Lesions, add_lesions, body_activity
 from seganypet.phantom.procedural import procedural_anatomy
 from seganypet.phantom.scanner import scan
@@ -18,6 +19,7 @@ __all__ = [
     "PhantomConfig",
     "Tracer",
     "add_lesions",
+    "anatomy_from_label_map",
     "body_activity",
     "draw_uptake",
     "label_groups",

@@ -34,16 +34,20 @@ def _under_dome(x: Field, y: Field, z: Field) -> Field:
 
 def _paint_liver(canvas: Canvas, rng: np.random.Generator) -> None:
     shift = rng.normal(0, 4, 3)
-    right = ellipsoid(shift + (70, 6, 1160), (72, 88, 92), rotation_deg=(0, 0, float(rng.normal(0, 6))))
+    right = ellipsoid(
+        np.array((70.0, 6.0, 1160.0)) + shift, (72, 88, 92), rotation_deg=(0, 0, float(rng.normal(0, 6)))
+    )
     left_reach = float(rng.uniform(75, 110))
     left = ellipsoid(
-        shift + (-5, 42, 1190), (left_reach, 40, 40), rotation_deg=(0, float(rng.normal(8, 5)), 0)
+        np.array((-5.0, 42.0, 1190.0)) + shift,
+        (left_reach, 40, 40),
+        rotation_deg=(0, float(rng.normal(8, 5)), 0),
     )
     # The visceral surface faces down, back and to the left.
     slope = float(rng.uniform(0.4, 0.65))
     visceral = below((70, 0, float(rng.uniform(1085, 1105))), (-slope, -0.25, -1))
     gallbladder_ml = float(rng.uniform(15, 45))
-    bag = ellipsoid(shift + (52, 52, 1108), (14, 20, 30), rotation_deg=(-20, 0, 0))
+    bag = ellipsoid(np.array((52.0, 52.0, 1108.0)) + shift, (14, 20, 30), rotation_deg=(-20, 0, 0))
     canvas.fill("gallbladder", bag, (15, 5, 1050), (95, 110, 1165), volume_ml=gallbladder_ml, over=_BED)
     shape = common(union(right, left), visceral, _under_dome)
     volume_ml = float(np.clip(rng.normal(1550, 230), 1080, 2100))

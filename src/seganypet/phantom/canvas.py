@@ -14,6 +14,7 @@ from seganypet.phantom.warp import Axes, Field, Lattice, Points, unwarp
 from seganypet.volume import BoolArray
 
 Slices = tuple[slice, slice, slice]
+Vector = Sequence[float] | npt.NDArray[np.float64]
 # A level is negative inside a shape and grows outwards, in mm or in any unit that grows alike.
 Level = Callable[[Field, Field, Field], Field]
 
@@ -73,7 +74,7 @@ class Canvas:
         """Volume of one voxel, in ml."""
         return float(self.spacing_mm.prod()) / 1000.0
 
-    def box(self, low: Sequence[float], high: Sequence[float]) -> Slices:
+    def box(self, low: Vector, high: Vector) -> Slices:
         """Return the slices that hold a box given in the standard body, whatever the warp."""
         spans = []
         for at in range(3):
@@ -99,8 +100,8 @@ class Canvas:
         self,
         name: str,
         level: Level,
-        low: Sequence[float],
-        high: Sequence[float],
+        low: Vector,
+        high: Vector,
         *,
         volume_ml: float | None = None,
         over: Iterable[str] = FILLERS,

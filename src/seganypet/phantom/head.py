@@ -21,7 +21,7 @@ def paint_head(canvas: Canvas, rng: np.random.Generator) -> None:
             canvas, f"submandibular_gland_{side}", (32, 38, 1546), (9, 14, 12), side, submandibular_ml
         )
         tonsil = mirrored((16, 22, 1568), side)
-        canvas.tube("palatine_tonsils", np.stack([tonsil - (0, 0, 6), tonsil + (0, 0, 6)]), 6.0)
+        canvas.tube("palatine_tonsils", tonsil + np.array([(0.0, 0.0, -6.0), (0.0, 0.0, 6.0)]), 6.0)
     lobes = union(*(ellipsoid(mirrored((19, 30, 1482), side), (9, 10, 24)) for side in SIDES))
     isthmus = ellipsoid((0, 40, 1474), (16, 5, 8))
     canvas.tube("trachea", smooth_curve([(0, 28, 1505), (0, 26, 1480), (0, -2, 1400), (0, -12, 1360)]), 8.5)

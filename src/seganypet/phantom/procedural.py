@@ -22,7 +22,8 @@ _STANDARD_HEIGHT_M = 1.75
 def procedural_anatomy(rng: np.random.Generator, *, spacing_mm: Sequence[float] = (4.0, 4.0, 4.0)) -> Anatomy:
     """Return a random adult's body, head to mid-thigh, knees or feet, with arms up, down or absent.
 
-    Proportions, positions and organ volumes vary as among adults; a smooth invertible warp then bends everything.
+    Proportions, positions and organ volumes vary as among adults; a smooth invertible warp then bends
+    everything.
 
     Args:
         rng: Source of randomness; the same state gives the same body.

@@ -34,8 +34,8 @@ def scan(
         spacing_mm: Voxel size along i, j, k, in mm.
         rng: Source of randomness.
         psf_fwhm_mm: Full width at half maximum of the Gaussian point spread.
-        noise: Standard deviation over mean of the noise at the liver's SUV of 2.2. The variance grows with the
-            activity, as in OSEM images.
+        noise: Standard deviation over mean of the noise at the liver's SUV of 2.2. The variance grows with
+            the activity, as in OSEM images.
         noise_fwhm_mm: Correlation width of the noise.
         heterogeneity: Standard deviation of the smooth multiplicative field of uneven uptake.
 
@@ -43,8 +43,11 @@ def scan(
         UsageError: A width, the noise or the heterogeneity is negative or not finite.
     """
     settings = {
-        "psf_fwhm_mm": psf_fwhm_mm, "noise": noise, "noise_fwhm_mm": noise_fwhm_mm, "heterogeneity": heterogeneity,
-    }  # fmt: skip
+        "psf_fwhm_mm": psf_fwhm_mm,
+        "noise": noise,
+        "noise_fwhm_mm": noise_fwhm_mm,
+        "heterogeneity": heterogeneity,
+    }
     for name, value in settings.items():
         if not (np.isfinite(value) and value >= 0):
             raise UsageError(f"{name} is {value}; expected a number of 0 or more")

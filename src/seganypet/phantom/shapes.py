@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial.transform import Rotation
 
-from seganypet.phantom.canvas import Level
+from seganypet.phantom.canvas import Level, Vector
 from seganypet.phantom.warp import Field, Points
 
 _TABLE_STEP_MM = 2.0
@@ -17,9 +15,9 @@ _TABLE_LOW_MM, _TABLE_HIGH_MM = -400.0, 2400.0
 
 
 class Profile:
-    """A smooth monotone-by-piece function of the height z in the standard body."""
+    """A smooth, piecewise monotone function of the height z in the standard body."""
 
-    def __init__(self, heights_mm: Sequence[float], values: Sequence[float]) -> None:
+    def __init__(self, heights_mm: Vector, values: Vector) -> None:
         z = np.arange(_TABLE_LOW_MM, _TABLE_HIGH_MM, _TABLE_STEP_MM)
         curve = PchipInterpolator(heights_mm, values)
         self._table = curve(np.clip(z, heights_mm[0], heights_mm[-1])).astype(np.float32)
@@ -34,9 +32,7 @@ class Profile:
         return float(self(np.array([z], dtype=np.float32))[0])
 
 
-def ellipsoid(
-    center: Sequence[float], radii: Sequence[float], *, rotation_deg: Sequence[float] = (0, 0, 0)
-) -> Level:
+def ellipsoid(center: Vector, radii: Vector, *, rotation_deg: Vector = (0, 0, 0)) -> Level:
     """Return the level of an ellipsoid, turned about x, y, z in this order.
 
     Args:
@@ -74,7 +70,7 @@ def without(level: Level, cut: Level) -> Level:
     return lambda x, y, z: np.maximum(level(x, y, z), -cut(x, y, z))
 
 
-def below(point: Sequence[float], normal: Sequence[float]) -> Level:
+def below(point: Vector, normal: Vector) -> Level:
     """Return the level of the half space behind a plane, given a point on it and its outward normal."""
     n = np.asarray(normal, dtype=np.float64) / np.linalg.norm(normal)
     offset = np.float32(n @ np.asarray(point, dtype=np.float64))
@@ -82,7 +78,7 @@ def below(point: Sequence[float], normal: Sequence[float]) -> Level:
     return lambda x, y, z: nx * x + ny * y + nz * z - offset
 
 
-def capsule(start: Sequence[float], end: Sequence[float], radius_start: float, radius_end: float) -> Level:
+def capsule(start: Vector, end: Vector, radius_start: float, radius_end: float) -> Level:
     """Return the level of a limb: a cone with round ends."""
     origin = np.asarray(start, dtype=np.float64)
     span = np.asarray(end, dtype=np.float64) - origin

@@ -38,11 +38,12 @@ def _paint_heart(canvas: Canvas, rng: np.random.Generator) -> None:
     pool = ellipsoid(center, (50, 46, 66), rotation_deg=(35, 38, 10))
     low, high = center - 95, center + 95
     canvas.fill("heart_blood_pool", pool, low, high, volume_ml=total_ml, over=_BED)
-    _paint_myocardium(canvas, rng, center)
+    paint_myocardium(canvas, rng, center)
 
 
-def _paint_myocardium(canvas: Canvas, rng: np.random.Generator, center: Points) -> None:
-    """Paint the left ventricle's wall: a cup that opens towards the base."""
+def paint_myocardium(canvas: Canvas, rng: np.random.Generator, center: Points | None = None) -> None:
+    """Paint the left ventricle's wall, a cup that opens towards the base, into a heart that is there."""
+    center = _HEART_MM if center is None else center
     axis = np.array((-0.66, 0.52, -0.54))
     left = center + np.array((-19.0, 6.0, -6.0))
     wall_mm = float(rng.uniform(10, 14))
