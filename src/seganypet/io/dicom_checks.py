@@ -16,7 +16,7 @@ from seganypet.io.dicom_values import number, numbers, tag_name, text, texts
 from seganypet.io.isotopes import SINGLE_PHOTON, identify_nuclide
 
 _SAME_THROUGHOUT: Final = (
-    "PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "Rows", "Columns", "Units", "SUVType",
+    "StudyInstanceUID", "FrameOfReferenceUID", "Rows", "Columns", "Units", "SUVType",
     "DecayCorrection", "CorrectedImage", "SeriesDate", "SeriesTime", "PatientWeight", "PatientSize",
     "PatientSex",
 )  # fmt: skip

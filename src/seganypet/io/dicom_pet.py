@@ -51,6 +51,7 @@ def read_dicom_pet(
     names = [file.name for file in info.files]
     slices = [read_dataset(file) for file in info.files]
     with _naming(path):
+        _refuse_truncated(slices, names)
         refuse_unless_static_pet(slices, names)
         grid = stack_slices(
             positions_mm(slices, names),
@@ -70,6 +71,13 @@ def read_dicom_pet(
     for text in noted:
         warnings.warn(f"{path}: {text}", SegAnyPETWarning, stacklevel=2)
     return volume
+
+
+def _refuse_truncated(slices: Sequence[FileDataset], names: Sequence[str]) -> None:
+    """Refuse files cut off before their pixels; later checks would blame the tags that are lost with them."""
+    for data, name in zip(slices, names, strict=True):
+        if data.get("Modality") == "PT" and "PixelData" not in data:
+            raise ImageReadError(f"{name}: no pixel data (truncated?); copy it anew")
 
 
 def _suv_array(slices: Sequence[FileDataset], files: Sequence[Path], conversion: SUVConversion) -> FloatArray:
@@ -99,8 +107,6 @@ def _rescale(data: FileDataset, file: Path) -> tuple[float, float]:
 
 
 def _stored_pixels(data: FileDataset, file: Path) -> npt.NDArray[np.float64]:
-    if "PixelData" not in data:
-        raise ImageReadError(f"{file.name}: no pixel data (truncated?); copy it anew")
     try:
         return pixel_array(data).astype(np.float64)
     except UNREADABLE as error:
