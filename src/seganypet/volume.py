@@ -18,8 +18,9 @@ Affine = npt.NDArray[np.float64]
 
 # Resampling with higher-order kernels leaves small negative SUV; a large one means another unit.
 _MIN_PLAUSIBLE_SUV = -5.0
-# Half of a body's voxels are below SUV 1 with any tracer; in Bq/ml they are in the thousands.
-_MAX_PLAUSIBLE_MEDIAN_SUV = 100.0
+# Percentiles of the positive voxels and what they stay below in SUV, whatever the tracer or crop. The median
+# alone will not do: where much of the field of view is air it is about 10 in Bq/ml too.
+_MOST_PLAUSIBLE_SUV = ((50, 100.0), (99, 300.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,13 +199,20 @@ def check_affine(affine: npt.ArrayLike) -> Affine:
 
 
 def looks_like_bq_ml(array: npt.NDArray[Any]) -> bool:
-    """Return whether the positive values are, by their median, too high for SUV and may be Bq/ml."""
-    return _median_positive(array) > _MAX_PLAUSIBLE_MEDIAN_SUV
+    """Return whether the positive values are too high for SUV, as those of an image in Bq/ml are."""
+    return _implausible_level(array) is not None
 
 
-def _median_positive(array: npt.NDArray[Any]) -> float:
+def _implausible_level(array: npt.NDArray[Any]) -> tuple[int, float] | None:
+    """Return a percentile of the positive values, and its value, that no SUV image has."""
     positive = array[array > 0]
-    return float(np.median(positive)) if positive.size else 0.0
+    if not positive.size:
+        return None
+    values = np.percentile(positive, [percent for percent, _ in _MOST_PLAUSIBLE_SUV], method="lower")
+    for (percent, highest), value in zip(_MOST_PLAUSIBLE_SUV, values, strict=True):
+        if value > highest:
+            return percent, float(value)
+    return None
 
 
 def _check_shape(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -222,11 +230,11 @@ def _check_suv(suv: FloatArray) -> None:
         raise ImageValueError(f"{bad} of {suv.size} voxels are NaN or infinite; repair or crop the image")
     if low == high:
         raise ImageValueError(f"every voxel is {low:g}: the volume is empty; is this the right file?")
-    median = _median_positive(suv)
-    if median > _MAX_PLAUSIBLE_MEDIAN_SUV:
+    if level := _implausible_level(suv):
         raise ImageValueError(
-            f"the median positive voxel is {median:.4g}, which looks like Bq/ml rather than SUV; read the "
-            "DICOM series, or give weight, dose and times (sidecar or overrides) so that it can be converted"
+            f"{100 - level[0]} % of the positive voxels exceed {level[1]:.4g}, which looks like Bq/ml rather "
+            "than SUV; read the DICOM series, or give weight, dose and times (sidecar or overrides) so "
+            "that it can be converted"
         )
     if low < _MIN_PLAUSIBLE_SUV:
         raise ImageValueError(f"the lowest voxel is {low:.4g}; SUV is not negative: is this CT or MR?")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seganypet.errors import ImageReadError, SUVError
+from seganypet.io.isotopes import HALF_LIVES_S, identify_nuclide
 from seganypet.io.suv_tags import OVERRIDE_OPTIONS, FrameTags, PETTags, SUVOverrides
 
 _BQ_PER_UNIT: Final = {
@@ -34,7 +35,7 @@ _NAMES: Final = {
     "duration_s": "FrameDuration",
     "radionuclide": "TracerRadionuclide",
     "radiopharmaceutical": "TracerName",
-    "half_life_s": "TracerRadionuclide",
+    "half_life_s": "half-life of TracerRadionuclide",
 }
 _MIDNIGHT: Final = datetime(1900, 1, 1)  # the sidecar holds no date, and only differences count
 
@@ -83,6 +84,7 @@ def sidecar_tags(sidecar: Mapping[str, Any], overrides: SUVOverrides) -> PETTags
         corrected_image=("ATTN",) if undecayed else ("ATTN", "DECY"),
         weight_kg=_number(sidecar, weight_key),
         dose_bq=_dose_bq(sidecar),
+        half_life_s=_half_life_s(sidecar, overrides),
         radionuclide=_text(sidecar, "TracerRadionuclide"),
         radiopharmaceutical=_text(sidecar, "TracerName"),
         injection_datetime=_moment(sidecar, "InjectionStart", zero),
@@ -178,6 +180,17 @@ def _dose_bq(sidecar: Mapping[str, Any]) -> float | None:
     if str(unit).strip().lower() not in _BQ_PER_UNIT:
         raise SUVError(f"the sidecar's InjectedRadioactivityUnits is {unit!r}; expected MBq, Bq or mCi")
     return dose * _BQ_PER_UNIT[str(unit).strip().lower()]
+
+
+def _half_life_s(sidecar: Mapping[str, Any], overrides: SUVOverrides) -> float | None:
+    name = _text(sidecar, "TracerRadionuclide")
+    nuclide = identify_nuclide(name)
+    if nuclide is None and overrides.half_life_s is None:
+        raise SUVError(
+            f"the sidecar's TracerRadionuclide is {name!r}, whose half-life is not known here; give "
+            f"{override_options('half_life_s')}"
+        )
+    return HALF_LIVES_S[nuclide] if nuclide else None
 
 
 def _number(sidecar: Mapping[str, Any], key: str) -> float | None:

@@ -17,7 +17,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from seganypet.errors import GeometryError, ImageReadError, ImageValueError, SegAnyPETError, SegAnyPETWarning
-from seganypet.volume import Affine, Mask, Source, Volume
+from seganypet.volume import Affine, Mask, Source, Volume, check_affine
 
 if TYPE_CHECKING:
     from seganypet.io.suv import SUVOverrides
@@ -182,7 +182,7 @@ def _geometry(header: Any, path: Path) -> tuple[Affine, Source]:
     """Return nibabel's best affine, and the file with both transforms."""
     try:
         unit = header.get_xyzt_units()[0]
-        affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+        affine = check_affine(header.get_best_affine())
     except (HeaderDataError, KeyError, ValueError) as error:
         raise GeometryError(f"unusable header ({error}); repair the file's sform or qform") from error
     if unit not in ("mm", "unknown"):

@@ -24,7 +24,12 @@ class Config:
 
 
 def record(inputs=(), **kwargs):
-    arguments = {"command": ["segment", "pet.nii.gz"], "outputs": ["mask.nii.gz"], "config": {}, "started": STARTED}
+    arguments = {
+        "command": ["segment", "pet.nii.gz"],
+        "outputs": ["mask.nii.gz"],
+        "config": {},
+        "started": STARTED,
+    }
     return run_record(inputs=inputs, **(arguments | kwargs))
 
 
