@@ -43,7 +43,7 @@ ROOMS = {
     ),
     "phantom": Room({"preprocessing"}, {*_NUMBERS, "rich"}),
     "training": Room(
-        {"models", "preprocessing", "prompts", "io"}, {*_NUMBERS, *_TABLES, "monai", "safetensors"}
+        {"models", "preprocessing", "prompts", "io", "phantom"}, {*_NUMBERS, *_TABLES, "monai", "safetensors"}
     ),
     "evaluation": Room(_INFERENCE, {*_NUMBERS, *_TABLES}),
     "analysis": Room({"io"}, {"numpy", "scipy", "networkx", *_TABLES}),

@@ -105,7 +105,9 @@ class Session:
         if not volume.contains(click.ijk):
             raise PromptError(f"click at voxel {click.ijk} is outside the volume of shape {volume.shape}")
         if not positive and not state.clicks and state.prior is None:
-            raise PromptError("the first click must be positive: it says what to segment; then exclude with negative")
+            raise PromptError(
+                "the first click must be positive: it says what to segment; then exclude with negative"
+            )
         i, j, k = (float(c) for c in self._grid.to_model_ijk(click.ijk))
         state = replace(
             state, clicks=(*state.clicks, click), placed=(*state.placed, Click((i, j, k), positive))
@@ -245,7 +247,9 @@ class Session:
             context = self._context(window, windows, state)
             clicks = self._prompts(window, context, state.placed)
             alone = window in windows and len(windows) == 1
-            windows[window] = self._predictor.decode(window, clicks, windows[window].low_res if alone else context)
+            windows[window] = self._predictor.decode(
+                window, clicks, windows[window].low_res if alone else context
+            )
             for neighbour in open_neighbours(
                 self._region(window, clicks, windows, state), window, self._grid.shape
             ):
@@ -277,7 +281,11 @@ class Session:
     def _context(self, window: Start, windows: dict[Start, Decoded], state: _State) -> FloatArray:
         """Return the logits known so far inside a window, 0 where nothing is known."""
         size = self._predictor.size
-        near = {s: d.logits for s, d in windows.items() if all(abs(a - b) < size for a, b in zip(s, window, strict=True))}
+        near = {
+            s: d.logits
+            for s, d in windows.items()
+            if all(abs(a - b) < size for a, b in zip(s, window, strict=True))
+        }
         if near:
             return merge(near, self._grid.shape, state.prior_logits).crop(window, (size,) * 3)
         if state.prior_logits is not None:

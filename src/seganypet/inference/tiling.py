@@ -85,7 +85,9 @@ def open_neighbours(region: BoolArray, window: Start, shape: tuple[int, int, int
     for axis in range(3):
         for side in (-1, 1):
             ends = window[axis] <= 0 if side < 0 else window[axis] + size >= shape[axis]
-            slab = np.take(region, range(_FACE_DEPTH) if side < 0 else range(size - _FACE_DEPTH, size), axis=axis)
+            slab = np.take(
+                region, range(_FACE_DEPTH) if side < 0 else range(size - _FACE_DEPTH, size), axis=axis
+            )
             if ends or np.count_nonzero(slab.any(axis=axis)) < _MIN_FACE_VOXELS:
                 continue
             step = [0, 0, 0]
@@ -101,9 +103,7 @@ def window_around(ijk: tuple[float, float, float], size: int) -> Start:
 
 def holds(window: Start, ijk: tuple[float, float, float], size: int, *, margin: float = 0.0) -> bool:
     """Return whether a point of the working grid lies in a window, at least `margin` voxels from its faces."""
-    return all(
-        s - 0.5 + margin <= c <= s + size - 0.5 - margin for s, c in zip(window, ijk, strict=True)
-    )
+    return all(s - 0.5 + margin <= c <= s + size - 0.5 - margin for s, c in zip(window, ijk, strict=True))
 
 
 def _hat(size: int) -> FloatArray:

@@ -75,7 +75,13 @@ class CompactImageEncoder(nn.Module):
         self.attention = nn.Sequential(
             *(
                 nn.TransformerEncoderLayer(
-                    c2, config.num_heads, 4 * c2, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+                    c2,
+                    config.num_heads,
+                    4 * c2,
+                    dropout=0.0,
+                    activation="gelu",
+                    batch_first=True,
+                    norm_first=True,
                 )
                 for _ in range(config.transformer_blocks)
             )

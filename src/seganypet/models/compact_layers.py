@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 
@@ -29,7 +28,6 @@ class ResidualBlock(nn.Module):
         self.conv1 = nn.Conv3d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.conv2.weight)  # starts as the identity, which trains faster
-        nn.init.zeros_(self.conv2.bias if self.conv2.bias is not None else torch.empty(0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, C, I, J, K] of the input's shape."""

@@ -24,7 +24,9 @@ _FREQUENCIES = 8
 class CompactPromptEncoder(nn.Module):
     """Draws clicks and the previous mask as maps, and encodes each click as a token."""
 
-    map_channels = 4 + 8 * 5  # distance maps at half resolution; uptake maps, mask and patch as space-to-depth
+    map_channels = (
+        4 + 8 * 5
+    )  # distance maps at half resolution; uptake maps, mask and patch as space-to-depth
 
     def __init__(self, channels: tuple[int, int, int]) -> None:
         super().__init__()
@@ -50,7 +52,9 @@ class CompactPromptEncoder(nn.Module):
         difference = _uptake_maps(patch, uptake, labels)
         known = torch.zeros_like(patch) if logits is None else torch.tanh(logits.to(patch.dtype) / 2)
         full = space_to_depth(torch.cat([difference, known, patch], dim=1))
-        maps = torch.cat([distance.to(full.dtype), full], dim=1).contiguous(memory_format=torch.channels_last_3d)
+        maps = torch.cat([distance.to(full.dtype), full], dim=1).contiguous(
+            memory_format=torch.channels_last_3d
+        )
         return maps, self._tokens(embedding, coords, labels, uptake)
 
     def _tokens(self, embedding: CompactEmbedding, coords: Tensor, labels: Tensor, uptake: Tensor) -> Tensor:
@@ -99,7 +103,9 @@ def _distance_maps(coords: Tensor, labels: Tensor, size: int) -> Tensor:
     axis = torch.arange(size // 2, device=coords.device) * 2 + 0.5  # half-resolution centres, in patch voxels
     maps = []
     for label in (1, 0):
-        squared = torch.full((len(coords), size // 2, size // 2, size // 2), float("inf"), device=coords.device)
+        squared = torch.full(
+            (len(coords), size // 2, size // 2, size // 2), float("inf"), device=coords.device
+        )
         for n in range(coords.shape[1]):
             di, dj, dk = ((axis - coords[:, n, a, None]) ** 2 for a in range(3))
             here = di[:, :, None, None] + dj[:, None, :, None] + dk[:, None, None, :]
@@ -123,5 +129,7 @@ def _uptake_maps(patch: Tensor, uptake: Tensor, labels: Tensor) -> Tensor:
     positive = (labels == 1).to(uptake.dtype)
     count = positive.sum(1)
     mean = (uptake * positive).sum(1) / count.clamp(min=1)
-    signed = (patch - mean[:, None, None, None, None]) * (count > 0).to(patch.dtype)[:, None, None, None, None]
+    signed = (patch - mean[:, None, None, None, None]) * (count > 0).to(patch.dtype)[
+        :, None, None, None, None
+    ]
     return torch.cat([signed, *maps], dim=1)

@@ -91,7 +91,8 @@ class SegmentationModel:
         device: torch.device,
         precision: Precision = "float32",
     ) -> None:
-        self.network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last_3d)
+        network = network.eval().requires_grad_(False).to(device)
+        self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.description = description
         self.device = device
         self.precision = precision
@@ -142,6 +143,4 @@ class SegmentationModel:
         return logits if logits.shape[-1] == size else nn.functional.adaptive_avg_pool3d(logits, size)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"
-        )
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")

@@ -31,7 +31,9 @@ def build_network(architecture: str, config: Mapping[str, Any]) -> nn.Module:
     Raises:
         WeightsError: The architecture or an argument of its configuration is unknown.
     """
-    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
+    arguments: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in config.items()
+    }
     try:
         if architecture == "compact":
             return CompactSegmenter(CompactConfig(**arguments))
@@ -39,7 +41,9 @@ def build_network(architecture: str, config: Mapping[str, Any]) -> nn.Module:
             return SegAny3D(SAM3DConfig(**arguments))
     except TypeError as error:
         raise WeightsError(f'configuration of architecture "{architecture}": {error}') from error
-    raise WeightsError(f'architecture "{architecture}" is unknown; expected one of {", ".join(ARCHITECTURES)}')
+    raise WeightsError(
+        f'architecture "{architecture}" is unknown; expected one of {", ".join(ARCHITECTURES)}'
+    )
 
 
 def build_preset(name: str) -> nn.Module:

@@ -50,7 +50,9 @@ def load_model(
 def shipped_weights() -> list[str]:
     """Return the names of the weights that come with the package."""
     folder = resources.files("seganypet") / "weights"
-    return sorted(p.name.removesuffix(".safetensors") for p in folder.iterdir() if p.name.endswith(".safetensors"))
+    return sorted(
+        p.name.removesuffix(".safetensors") for p in folder.iterdir() if p.name.endswith(".safetensors")
+    )
 
 
 def weights_path(weights: str | os.PathLike[str]) -> Path:
@@ -63,7 +65,9 @@ def weights_path(weights: str | os.PathLike[str]) -> Path:
     if path.suffix == ".safetensors":
         if path.is_file():
             return path
-        raise WeightsError(f"{path}: no such weight file; shipped weights are: {', '.join(shipped_weights())}")
+        raise WeightsError(
+            f"{path}: no such weight file; shipped weights are: {', '.join(shipped_weights())}"
+        )
     if path.suffix in (".pth", ".pt", ".ckpt"):
         raise WeightsError(f"{path}: only .safetensors weights with a .json description can be loaded")
     if str(weights) not in shipped_weights():
@@ -83,7 +87,9 @@ def read_description(path: Path) -> ModelDescription:
     try:
         content: dict[str, Any] = json.loads(sidecar.read_text())
     except FileNotFoundError:
-        raise WeightsError(f"{path}: its description {sidecar.name} is missing; keep both files together") from None
+        raise WeightsError(
+            f"{path}: its description {sidecar.name} is missing; keep both files together"
+        ) from None
     except (OSError, ValueError) as error:
         raise WeightsError(f"{sidecar}: cannot be read as JSON ({error})") from error
     known = {f.name for f in fields(ModelDescription)}
@@ -94,7 +100,9 @@ def read_description(path: Path) -> ModelDescription:
     except TypeError as error:
         raise WeightsError(f"{sidecar}: {error}") from error
     if description.sha256 and description.sha256 != sha256_of(path):
-        raise WeightsError(f"{path}: differs from its description's sha256; the file is truncated or another one")
+        raise WeightsError(
+            f"{path}: differs from its description's sha256; the file is truncated or another one"
+        )
     return description
 
 
@@ -107,14 +115,15 @@ def save_weights(network: nn.Module, description: ModelDescription, path: Path) 
         path: Ends in `.safetensors`.
     """
     tensors = {
-        name: (t.half() if t.is_floating_point() else t).contiguous() for name, t in network.state_dict().items()
+        name: (t.half() if t.is_floating_point() else t).contiguous()
+        for name, t in network.state_dict().items()
     }
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, metadata={"format": "seganypet", "architecture": description.architecture})
-    os.replace(partial, path)
+    partial.replace(path)
     complete = replace(description, sha256=sha256_of(path))
     partial.write_text(json.dumps(asdict(complete), indent=2) + "\n")
-    os.replace(partial, path.with_suffix(".json"))
+    partial.replace(path.with_suffix(".json"))
     return complete
 
 
@@ -136,7 +145,11 @@ def _fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     expected = network.state_dict()
     missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     wrong = [k for k in expected.keys() & tensors.keys() if expected[k].shape != tensors[k].shape]
-    for what, names in (("lacks", missing), ("holds unknown", extra), ("has another shape for", sorted(wrong))):
+    for what, names in (
+        ("lacks", missing),
+        ("holds unknown", extra),
+        ("has another shape for", sorted(wrong)),
+    ):
         if names:
             raise WeightsError(
                 f"{path}: {what} {len(names)} tensors ({', '.join(names[:3])}…); weights of another architecture?"
@@ -166,4 +179,6 @@ def _precision(wanted: Literal["auto", "float32", "bfloat16"], device: torch.dev
 
 def _cpu_has_bfloat16() -> bool:
     """Return whether oneDNN runs bfloat16 natively; without it 16 bits are slower than 32."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) if torch.backends.mkldnn.is_available() else False
+    return (
+        bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) if torch.backends.mkldnn.is_available() else False  # type: ignore[no-untyped-call]
+    )

@@ -60,8 +60,8 @@ def anatomy_from_label_map(
     """Return a body made of a label map, in a random size and bend.
 
     Names are those of TotalSegmentator or of the HuBMAP reference organs; labels of other names count as
-    muscle. A label "skin" or "body" fills the rest of the body and is carved into fat and muscle; without one,
-    the body is the hull of the labels and a skin around it. Where the map shows a whole body, organs that it
+    muscle. A label "skin" or "body" fills the rest of the body and is carved into fat and muscle; without
+    one, the body is the hull of the labels and a skin around it. Where the map shows a whole body, organs it
     leaves out (lungs, brain, bones, vessels…) are added from the standard body, fitted to heart, kidneys and
     liver; spread arms are cut off at the edge of a PET's field of view, and often the legs are, too.
 
@@ -75,7 +75,7 @@ def anatomy_from_label_map(
 
     Raises:
         GeometryError: The map is not 3D, or affine or voxel size are unusable.
-        UsageError: The map is empty, or holds an id without a name.
+        UsageError: The map is empty, not of whole numbers, or holds an id without a name.
     """
     spacing = check_spacing(spacing_mm)
     source = _read(np.asarray(label_map), check_affine(affine), names)
@@ -97,7 +97,11 @@ def anatomy_from_label_map(
 def _read(label_map: npt.NDArray[np.integer], affine: Affine, names: Mapping[int, str]) -> _Source:
     if label_map.ndim != 3:
         raise GeometryError(f"label map of shape {label_map.shape}; expected 3 dimensions (i, j, k)")
-    ids = [int(identifier) for identifier in np.unique(label_map) if identifier != 0]
+    if label_map.dtype.kind not in "iu" or int(label_map.min()) < 0:
+        raise UsageError(
+            f"label map of type {label_map.dtype}; expected integers of 0 or more (astype(int)?)"
+        )
+    ids = [int(at) for at in np.flatnonzero(np.bincount(label_map.ravel())) if at]
     if not ids:
         raise UsageError("the label map is empty; expected ids above 0 where there is tissue")
     unnamed = [identifier for identifier in ids if identifier not in names]
@@ -116,9 +120,18 @@ def _read(label_map: npt.NDArray[np.integer], affine: Affine, names: Mapping[int
             table[identifier] = TISSUE_IDS[ours]
             grouped.setdefault(ours, []).append(identifier)
     organs = extents(label_map, affine, grouped)
-    body = extents(label_map, affine, {"body": ids})["body"]
+    body = _box_of(label_map > 0, affine)
     has_body = bool((table == _BODY_ID).any())
     return _Source(table[label_map], affine, frozenset(grouped), has_body, organs, body)
+
+
+def _box_of(mask: BoolArray, affine: Affine) -> Extent:
+    """Corners of the voxel box around a mask, in world mm."""
+    spans = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {at}))) for at in range(3)]
+    corners = np.array([(span[0], span[-1]) for span in spans], dtype=np.float64)
+    every = np.stack(np.meshgrid(*corners, indexing="ij"), axis=-1).reshape(-1, 3)
+    world = every @ affine[:3, :3].T + affine[:3, 3]
+    return Extent(world.mean(axis=0), world.min(axis=0), world.max(axis=0))
 
 
 def _field_of_view(source: _Source, fitted: Maps | None, rng: np.random.Generator) -> tuple[Points, Points]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from seganypet.phantom.canvas import AxisMap
 from seganypet.phantom.warp import Points
@@ -39,11 +40,17 @@ class Extent:
 def extents(
     label_map: npt.NDArray[np.integer], affine: npt.NDArray[np.float64], ids: Mapping[str, Iterable[int]]
 ) -> dict[str, Extent]:
-    """Return the extent of every named organ that occurs in a label map."""
+    """Return the extent of every named organ that occurs in a label map; ids of no organ are left out."""
+    table = np.zeros(int(label_map.max()) + 1, dtype=np.int16)
+    for number, identifiers in enumerate(ids.values(), start=1):
+        table[[at for at in identifiers if at < len(table)]] = number
+    organs = table[label_map]
     found = {}
-    for name, numbers in ids.items():
-        voxels = np.argwhere(np.isin(label_map, list(numbers)))
-        if len(voxels):
+    boxes = ndimage.find_objects(organs, max_label=len(ids))
+    for number, (name, box) in enumerate(zip(ids, boxes, strict=True), start=1):
+        if box is not None:
+            start = [span.start for span in box]
+            voxels = np.argwhere(organs[box] == number) + start
             world = voxels @ affine[:3, :3].T + affine[:3, 3]
             found[name] = Extent(world.mean(axis=0), world.min(axis=0), world.max(axis=0))
     return found

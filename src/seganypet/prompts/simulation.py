@@ -50,7 +50,9 @@ def next_click(
         ijk = deepest_voxel(largest_component(error), spacing_mm)
     elif policy == "uniform":
         if generator is None:
-            raise PromptError('policy "uniform" needs a generator, so that the same seed gives the same click')
+            raise PromptError(
+                'policy "uniform" needs a generator, so that the same seed gives the same click'
+            )
         flat = np.flatnonzero(error)
         ijk = _unravel(int(flat[generator.integers(len(flat))]), error.shape)
     else:

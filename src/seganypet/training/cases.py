@@ -93,11 +93,14 @@ def save_case(
 def load_case(folder: Path) -> CachedCase:
     """Return a case written by `save_case`, memory-mapped."""
     description = json.loads((folder / "case.json").read_text())
-    targets = tuple(
-        Target(**{key: tuple(v) if isinstance(v, list) else v for key, v in target.items()})
+    tupled: list[dict[str, Any]] = [
+        {key: tuple(value) if isinstance(value, list) else value for key, value in target.items()}
         for target in description["targets"]
+    ]
+    targets = tuple(Target(**target) for target in tupled)
+    suv, parts, lesions = (
+        np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("suv", "parts", "lesions")
     )
-    suv, parts, lesions = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("suv", "parts", "lesions"))
     return CachedCase(suv, parts, lesions, targets, float(description["spacing_mm"]))
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from seganypet.models.compact import CompactSegmenter
-from seganypet.prompts import next_click
+from seganypet.prompts import ClickPolicy, next_click
 from seganypet.training.sampling import Sample
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -76,7 +77,7 @@ def _start(batch: Sample, config: EpisodeConfig, rng: np.random.Generator) -> tu
     return logits, coords, torch.ones(len(coords), 1, dtype=torch.long)
 
 
-def _known_part(anchor: np.ndarray, size: int, rng: np.random.Generator) -> Tensor:  # type: ignore[type-arg]
+def _known_part(anchor: npt.NDArray[np.int64], size: int, rng: np.random.Generator) -> Tensor:
     """Return a half of the patch, bool [P, P, P], that holds the anchor."""
     axis = int(rng.integers(3))
     position = torch.arange(size)
@@ -98,12 +99,12 @@ def _add_clicks(
     """Return the clicks with one more for each sample; padding where the masks agree."""
     added, kinds = [], []
     for n in range(len(coords)):
-        policy = "deepest" if rng.random() < config.deepest_share else "uniform"
+        policy: ClickPolicy = "deepest" if rng.random() < config.deepest_share else "uniform"
         click = next_click(
             prediction[n, 0].numpy(),
             reference[n, 0].numpy(),
             spacing_mm=(1.0, 1.0, 1.0),
-            policy=policy,  # type: ignore[arg-type]
+            policy=policy,
             generator=rng,
         )
         added.append(click.ijk if click else (0.0, 0.0, 0.0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -55,8 +54,8 @@ class TrainingConfig:
 
 
 @dataclass
-class _State:
-    """Everything that changes while training."""
+class State:
+    """Everything that changes while training; `average` holds the weights that are shipped."""
 
     model: CompactSegmenter
     average: CompactSegmenter
@@ -65,6 +64,7 @@ class _State:
     seconds: float = 0.0
 
     def dump(self, config: TrainingConfig) -> dict[str, Any]:
+        """Return all of it, and the recipe, as a checkpoint."""
         return {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -76,9 +76,15 @@ class _State:
 
 
 def train(
-    run: Path, phantoms: Path, real: Path | None, config: TrainingConfig, *, resume: bool = False, log_every: int = 20
-) -> CompactSegmenter:
-    """Return the averaged network after training for the time given; `run/checkpoint.pt` holds everything.
+    run: Path,
+    phantoms: Path,
+    real: Path | None,
+    config: TrainingConfig,
+    *,
+    resume: bool = False,
+    log_every: int = 20,
+) -> State:
+    """Return the state after training for the time given; `run/checkpoint.pt` holds all of it.
 
     Args:
         run: Folder for checkpoint and log.
@@ -109,24 +115,25 @@ def train(
             _save(run / "checkpoint.pt", state.dump(config))
             saved = time.monotonic()
     _save(run / "checkpoint.pt", state.dump(config))
-    return state.average
+    return state
 
 
 def dice_cross_entropy() -> Loss:
     """Return Dice + cross-entropy on the sigmoid, squared predictions [P1 §3.3, P2 Methods]."""
-    from monai.losses import DiceCELoss
+    from monai.losses.dice import DiceCELoss
 
     loss: Loss = DiceCELoss(sigmoid=True, squared_pred=True)
     return loss
 
 
-def _begin(checkpoint: Path, config: TrainingConfig, resume: bool) -> _State:
+def _begin(checkpoint: Path, config: TrainingConfig, resume: bool) -> State:
     torch.manual_seed(config.seed)
-    model = CompactSegmenter(config.architecture).to(memory_format=torch.channels_last_3d)
+    model = CompactSegmenter(config.architecture)
+    model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
     )
-    state = _State(model, copy.deepcopy(model).requires_grad_(False), optimiser)
+    state = State(model, copy.deepcopy(model).requires_grad_(False), optimiser)
     if not checkpoint.exists():
         return state
     if not resume:
@@ -145,7 +152,7 @@ def _batches(phantoms: Path, real: Path | None, config: TrainingConfig, seed: in
 
 
 def _step(
-    state: _State, batch: Sample, loss: Loss, config: TrainingConfig, rng: np.random.Generator
+    state: State, batch: Sample, loss: Loss, config: TrainingConfig, rng: np.random.Generator
 ) -> tuple[float, list[float]]:
     """Train on one batch; return the loss and the Dice after each click."""
     for group in state.optimiser.param_groups:
@@ -153,7 +160,9 @@ def _step(
     with torch.autocast("cpu", torch.bfloat16):
         total, scores = run_episode(state.model, batch, loss, config.episode, rng)
     if not torch.isfinite(total):
-        raise SegAnyPETError(f"the loss is {float(total)} at step {state.step}; lower the learning rate and resume")
+        raise SegAnyPETError(
+            f"the loss is {float(total)} at step {state.step}; lower the learning rate and resume"
+        )
     state.optimiser.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
@@ -162,18 +171,23 @@ def _step(
     return float(total.detach()), scores
 
 
-def _learning_rate(state: _State, config: TrainingConfig) -> float:
+def _learning_rate(state: State, config: TrainingConfig) -> float:
     done = min(1.0, state.seconds / (config.minutes * 60))
-    return config.learning_rate * min(1.0, (state.step + 1) / config.warmup_steps) * (1 + math.cos(math.pi * done)) / 2
+    return (
+        config.learning_rate
+        * min(1.0, (state.step + 1) / config.warmup_steps)
+        * (1 + math.cos(math.pi * done))
+        / 2
+    )
 
 
-def _update_average(state: _State, decay: float) -> None:
+def _update_average(state: State, decay: float) -> None:
     decay = min(decay, (1 + state.step) / (10 + state.step))
     averages: list[Tensor] = list(state.average.parameters())
     torch._foreach_lerp_(averages, [p.detach() for p in state.model.parameters()], 1 - decay)
 
 
-def _log(path: Path, state: _State, recent: list[tuple[float, float, float]]) -> None:
+def _log(path: Path, state: State, recent: list[tuple[float, float, float]]) -> None:
     loss, first, last = (float(np.mean(column)) for column in zip(*recent, strict=True))
     line = {"step": state.step, "minutes": round(state.seconds / 60, 2), "loss": round(loss, 4)}
     line |= {"dice_first_click": round(first, 4), "dice_last_click": round(last, 4)}
@@ -185,4 +199,4 @@ def _save(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint that survives a kill at any moment."""
     partial = path.with_suffix(".partial")
     torch.save(content, partial)
-    os.replace(partial, path)
+    partial.replace(path)

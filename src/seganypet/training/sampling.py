@@ -91,7 +91,12 @@ def draw_sample(case: CachedCase, config: SamplingConfig, rng: np.random.Generat
 
 
 def _cut(
-    case: CachedCase, target: Target, anchor: npt.NDArray[Any], offset: npt.NDArray[Any], size: int, zoom: float
+    case: CachedCase,
+    target: Target,
+    anchor: npt.NDArray[Any],
+    offset: npt.NDArray[Any],
+    size: int,
+    zoom: float,
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
     """Return SUV, reference and anchor in a patch of `size` voxels a side, `zoom` times that wide in the case."""
     crop = max(8, round(size * zoom))
@@ -131,7 +136,9 @@ def _random_voxel(case: CachedCase, target: Target, rng: np.random.Generator) ->
 def _resize(array: npt.NDArray[Any], size: int, mode: str) -> npt.NDArray[np.float32]:
     """Return a cube interpolated to another number of voxels."""
     cube = torch.from_numpy(array.astype(np.float32))[None, None]
-    resized: npt.NDArray[np.float32] = torch.nn.functional.interpolate(cube, (size,) * 3, mode=mode)[0, 0].numpy()
+    resized: npt.NDArray[np.float32] = torch.nn.functional.interpolate(cube, (size,) * 3, mode=mode)[
+        0, 0
+    ].numpy()
     return resized
 
 

@@ -1,0 +1,48 @@
+"""`seganypet train`: simulate cases, train on them, write weights."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+_FIRST_CASES = 16
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the verb."""
+    parser = subparsers.add_parser("train", help="train weights on simulated scans and real tumours")
+    parser.add_argument("recipe", choices=["compact"], help="what to train")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="run folder")
+    parser.add_argument("--minutes", type=float, default=95.0, help="time to train (default: %(default)g)")
+    parser.add_argument("--cases", type=int, default=260, help="simulated scans (default: %(default)d)")
+    parser.add_argument(
+        "--tumours",
+        type=Path,
+        metavar="FOLDER",
+        help="real tumours: STS_0NN/pet_suv.nii.gz and gtv_mass.nii.gz",
+    )
+    parser.add_argument("--resume", action="store_true", help="continue RUN/checkpoint.pt")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Simulate, train, write RUN/weights.safetensors; cases join while training goes on."""
+    import multiprocessing
+
+    from seganypet.training.build import add_phantoms, add_tumours
+    from seganypet.training.export import export_weights
+    from seganypet.training.loop import train
+    from seganypet.training.recipes import FIRST_TRAINING_SEED, compact, training_phantoms
+
+    folder: Path = arguments.output
+    phantoms, config = folder / "phantoms", compact(minutes=arguments.minutes)
+    real = None if arguments.tumours is None else add_tumours(folder / "real", arguments.tumours)
+    seeds = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + arguments.cases)
+    add_phantoms(phantoms, seeds[:_FIRST_CASES], training_phantoms())
+    simulation = multiprocessing.get_context("spawn").Process(
+        target=add_phantoms, args=(phantoms, seeds, training_phantoms()), daemon=True
+    )
+    simulation.start()
+    state = train(folder, phantoms, real, config, resume=arguments.resume)
+    export_weights(state, config, phantoms, real, folder / "weights.safetensors")
+    return 0

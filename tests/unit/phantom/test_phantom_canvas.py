@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seganypet.phantom.canvas import AxisMap, Canvas
+from seganypet.phantom.shapes import ellipsoid
+from seganypet.phantom.tissues import TISSUE_IDS
+from seganypet.phantom.warp import random_warp
+
+IDENTITY = AxisMap((0.0, 1000.0), (0.0, 1000.0))
+LOW, HIGH = (-60.0, -60.0, -60.0), (60.0, 60.0, 60.0)
+
+
+def blank(spacing=3.0, amplitude_mm=0.0, maps=(IDENTITY,) * 3):
+    affine = np.diag([spacing] * 3 + [1.0])
+    affine[:3, 3] = -60
+    warp = random_warp(np.random.default_rng(3), LOW, HIGH, amplitude_mm=amplitude_mm)
+    return Canvas(affine, [int(120 / spacing) + 1] * 3, maps, warp)
+
+
+@given(value=st.floats(-3000, 3000), knots=st.lists(st.floats(1, 500), min_size=4, max_size=4))
+def test_axis_map_is_its_own_inverse(value, knots):
+    axis = AxisMap((0.0, knots[0], knots[0] + knots[1]), (10.0, 10 + knots[2], 10 + knots[2] + knots[3]))
+    there = axis.to_standard(np.array([value]))
+    assert axis.to_world(there)[0] == pytest.approx(value, abs=1e-3)
+
+
+def test_fill_paints_a_sphere_of_its_own_volume():
+    canvas = blank()
+    canvas.fill("liver", ellipsoid((0, 0, 0), (30, 30, 30)), LOW, HIGH, outside=True)
+    volume_ml = (canvas.label_map == TISSUE_IDS["liver"]).sum() * canvas.voxel_ml
+    assert volume_ml == pytest.approx(4 / 3 * np.pi * 27, rel=0.03)
+
+
+def test_fill_grows_to_the_volume_asked_for():
+    canvas = blank(amplitude_mm=8)
+    canvas.fill("liver", ellipsoid((0, 0, 0), (10, 20, 20)), LOW, HIGH, outside=True, volume_ml=80.0)
+    volume_ml = (canvas.label_map == TISSUE_IDS["liver"]).sum() * canvas.voxel_ml
+    assert volume_ml == pytest.approx(80.0, abs=2 * canvas.voxel_ml)
+
+
+def test_organs_do_not_displace_organs():
+    canvas = blank()
+    canvas.fill("liver", ellipsoid((0, 0, 0), (20, 20, 20)), LOW, HIGH, outside=True)
+    before = (canvas.label_map == TISSUE_IDS["liver"]).sum()
+    canvas.fill("spleen", ellipsoid((10, 0, 0), (20, 20, 20)), LOW, HIGH, outside=True)
+    assert (canvas.label_map == TISSUE_IDS["liver"]).sum() == before
+    assert (canvas.label_map == TISSUE_IDS["spleen"]).any()
+
+
+def test_kept_tissues_are_not_painted():
+    canvas = blank()
+    canvas.kept = frozenset({"liver"})
+    canvas.fill("liver", ellipsoid((0, 0, 0), (20, 20, 20)), LOW, HIGH, outside=True)
+    canvas.tube("liver", np.array([(0.0, 0, 0), (10.0, 0, 0)]), 5.0)
+    assert not canvas.label_map.any()
+
+
+def test_tube_follows_its_course_through_the_warp():
+    canvas = blank(amplitude_mm=12)
+    point = np.array([(10.0, -15.0, 20.0)])
+    box, mask = canvas.tube_mask(np.concatenate([point, point + 0.01]), 6.0)
+    x, y, z = canvas.coordinates(box)
+    center = np.array([c[mask].mean() for c in (x, y, z)])
+    np.testing.assert_allclose(center, point[0], atol=1.5)
+
+
+def test_box_holds_the_warped_shape():
+    canvas = blank(amplitude_mm=12, maps=(AxisMap((0.0, 1100.0), (0.0, 1000.0)), IDENTITY, IDENTITY))
+    low, high = np.array((-20.0, -10, 5)), np.array((0.0, 20, 30))
+    x, y, z = canvas.coordinates((slice(None),) * 3)
+    inside = np.ones(canvas.label_map.shape, dtype=bool)
+    for c, a, b in zip((x, y, z), low, high, strict=True):
+        inside &= (c > a) & (c < b)
+    inside[canvas.box(low, high)] = False
+    assert not inside.any()
