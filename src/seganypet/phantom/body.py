@@ -125,7 +125,9 @@ def _trunk_part(build: Build) -> _Part:
 def _head_part() -> _Part:
     cranium = ellipsoid((0, 2, 1655), (77, 97, 100))
     face = ellipsoid((0, 38, 1590), (60, 58, 68), rotation_deg=(-12, 0, 0))
-    return _Part(union(cranium, face), 4.0, (-80, -100, 1500), (80, 110, 1760))
+    cheeks = ellipsoid((0, 8, 1585), (76, 62, 58))
+    nape = ellipsoid((0, -32, 1585), (60, 58, 70))
+    return _Part(union(cranium, face, cheeks, nape), 4.0, (-80, -100, 1500), (80, 110, 1760))
 
 
 def _leg_parts() -> list[_Part]:

@@ -216,9 +216,8 @@ def _interpolate(
     values: npt.NDArray[np.floating], source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Piecewise-linear interpolation that goes on with the slope of its ends."""
-    far = 5000.0
     first = (target[1] - target[0]) / (source[1] - source[0])
     last = (target[-1] - target[-2]) / (source[-1] - source[-2])
-    source = np.array([source[0] - far, *source, source[-1] + far])
-    target = np.array([target[0] - far * first, *target, target[-1] + far * last])
-    return np.asarray(np.interp(values, source, target), dtype=np.float64)
+    inside = np.interp(values, source, target)
+    before, after = np.minimum(values - source[0], 0), np.maximum(values - source[-1], 0)
+    return np.asarray(inside + first * before + last * after, dtype=np.float64)

@@ -16,7 +16,7 @@ def paint_head(canvas: Canvas, rng: np.random.Generator) -> None:
         _paint_pair(canvas, f"eye_{side}", (32, 74, 1645), (12, 12, 12), side, 7.0)
         _paint_pair(canvas, f"lacrimal_gland_{side}", (44, 70, 1660), (5, 5, 8), side, 0.9)
         parotid_ml, submandibular_ml = rng.uniform(16, 32), rng.uniform(6, 13)
-        _paint_pair(canvas, f"parotid_gland_{side}", (60, 8, 1588), (12, 17, 26), side, parotid_ml)
+        _paint_pair(canvas, f"parotid_gland_{side}", (55, 8, 1586), (12, 17, 26), side, parotid_ml)
         _paint_pair(
             canvas, f"submandibular_gland_{side}", (32, 38, 1546), (9, 14, 12), side, submandibular_ml
         )
@@ -31,7 +31,7 @@ def paint_head(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def _paint_brain(canvas: Canvas, rng: np.random.Generator) -> None:
-    behind = ellipsoid((0, -42, 1610), (48, 32, 25))
+    behind = ellipsoid((0, -38, 1612), (48, 32, 25))
     canvas.fill(
         "cerebellum", behind, (-70, -100, 1560), (70, 10, 1660), volume_ml=float(rng.uniform(115, 155))
     )

@@ -27,7 +27,7 @@ from seganypet.volume import Affine, BoolArray, check_affine
 Maps = tuple[AxisMap, AxisMap, AxisMap]
 _SCALE = (0.85, 1.15)
 _MARGIN_MM = 24.0
-_HULL_MM = 45.0  # labels of one body lie closer together than twice this
+_HULL_MM = 60.0  # labels of one body lie closer together than twice this
 _SKIN_MM = 14.0
 _WHOLE_BODY_MM = 1300.0
 _HALF_FIELD_MM = 340.0  # of a scanner with a bore of 70 cm

@@ -11,7 +11,7 @@ from seganypet.phantom.tissues import SIDES, VERTEBRAE
 from seganypet.phantom.warp import Points
 
 _SPINE_Z = (930, 975, 1010, 1090, 1150, 1220, 1320, 1410, 1470, 1530, 1590)
-_SPINE_Y = (-62, -50, -40, -36, -42, -54, -68, -66, -48, -26, -16)
+_SPINE_Y = (-62, -50, -40, -36, -40, -49, -60, -57, -42, -26, -16)
 _VERTEBRA_MM = {"L": 34.0, "T": 25.0, "C": 17.0}
 _RADIUS_MM = {"L": 22.0, "T": 16.0, "C": 10.0}
 _LOWEST_VERTEBRA_MM = 978.0
@@ -37,7 +37,10 @@ def paint_skeleton(canvas: Canvas, build: Build) -> None:
 
 
 def _paint_spine(canvas: Canvas) -> None:
-    cord = np.array([(0, spine_y(z) - 24 - (4 if z < 1150 else 0), z) for z in range(1100, 1600, 10)], float)
+    cord = np.array(
+        [(0, spine_y(z) - (27 if z < 1150 else 21 if z < 1455 else 16), z) for z in range(1100, 1600, 10)],
+        float,
+    )
     canvas.tube("spinal_cord", cord, 6.5)
     bottom = _LOWEST_VERTEBRA_MM
     for name in VERTEBRAE:
@@ -63,8 +66,8 @@ def _paint_vertebra(canvas: Canvas, name: str, bottom: float, height: float, rad
     )
     reach = np.array([radius * 1.3, radius * 1.3, height / 2])
     canvas.fill(name, slab, np.asarray(center) - reach, np.asarray(center) + reach)
-    back = center[1] - radius - 22
-    spine = np.array([(0, back, middle - 3), (0, back - 14, middle - 10)])
+    back = center[1] - radius - 15
+    spine = np.array([(0, back, middle - 3), (0, back - 7, middle - 10)])
     canvas.tube(name, spine, 5.0)
     across = np.array(
         [(-radius * 1.4, back + 8, middle), (0, back + 2, middle), (radius * 1.4, back + 8, middle)]
@@ -87,7 +90,7 @@ def _paint_thorax_side(canvas: Canvas, build: Build, side: str) -> None:
         canvas.tube(f"rib_{side}_{number}", rib_curve(build, number, side), 5.0)
     clavicle = smooth_curve([(14, 66, 1436), (70, 52, 1450), (120, 15, 1462), (152, 2, 1458)])
     canvas.tube(f"clavicula_{side}", mirrored(clavicle, side), 6.0)
-    corner = np.array([(72, -92, 1440), (78, -98, 1385), (88, -98, 1325)], dtype=np.float64)
+    corner = np.array([(72, -80, 1440), (78, -88, 1385), (88, -90, 1325)], dtype=np.float64)
     shoulder = np.array((150.0, -35.0, 1435.0))
     for start in smooth_curve(corner)[::2]:
         canvas.tube(f"scapula_{side}", mirrored(np.stack([start, shoulder]), side), 4.0)

@@ -72,12 +72,12 @@ def _ventricle(center: Points, axis: Points, radius: float, half_length: float) 
 def _paint_vessels(canvas: Canvas, rng: np.random.Generator) -> None:
     caliber = float(rng.uniform(0.85, 1.25))
     arch = smooth_curve(
-        [(0, 18, 1318), (10, 26, 1355), (4, 14, 1392), (-10, -16, 1402), (-22, -44, 1380), (-24, -46, 1330)],
+        [(0, 18, 1318), (10, 26, 1355), (4, 14, 1392), (-10, -14, 1402), (-22, -38, 1380), (-24, -38, 1330)],
         rng=rng,
         jitter_mm=2,
     )
     descending = smooth_curve(
-        [(-24, -46, 1330), (-20, -40, 1260), (-10, -26, 1190), (-8, -8, 1110), (-6, -6, 1052)],
+        [(-24, -38, 1330), (-20, -32, 1260), (-10, -20, 1190), (-8, -8, 1110), (-6, -6, 1052)],
         rng=rng,
         jitter_mm=2,
     )
