@@ -11,9 +11,11 @@ from pydicom.dataset import Dataset
 
 from seganypet.errors import SeriesError
 from seganypet.io.dicom_geometry import depths_mm, same_position
+from seganypet.io.dicom_pet_tags import PHILIPS, PHILIPS_FACTORS
 from seganypet.io.dicom_series import ENHANCED_PET_SOP_CLASS, LEGACY_CONVERTED_PET_SOP_CLASS, PET_SOP_CLASS
-from seganypet.io.dicom_values import number, numbers, tag_name, text, texts
+from seganypet.io.dicom_values import first_item, number, numbers, private_text, tag_name, text, texts
 from seganypet.io.isotopes import SINGLE_PHOTON, identify_nuclide
+from seganypet.io.suv_tags import DICOM_NAMES
 
 _SAME_THROUGHOUT: Final = (
     "StudyInstanceUID", "FrameOfReferenceUID", "Rows", "Columns", "Units", "SUVType",
@@ -72,8 +74,8 @@ def unusual(slices: Sequence[Dataset], spacing_mm: float) -> list[str]:
         spacing_mm: Distance between slices.
     """
     data, notes = slices[0], []
-    drug = (data.get("RadiopharmaceuticalInformationSequence") or [Dataset()])[0]
-    codes = (drug.get("RadionuclideCodeSequence") or [Dataset()])[0]
+    drug = first_item(data, "RadiopharmaceuticalInformationSequence")
+    codes = first_item(drug, "RadionuclideCodeSequence")
     nuclide = identify_nuclide(
         text(codes, "CodeValue"), text(codes, "CodeMeaning"), text(drug, "Radiopharmaceutical")
     )
@@ -133,21 +135,25 @@ def _check_kind(data: Dataset, name: str) -> None:
 
 def _check_same(slices: Sequence[Dataset], names: Sequence[str]) -> None:
     for keyword in _SAME_THROUGHOUT:
-        _refuse_mixed(keyword, [text(data, keyword) for data in slices], names)
-    drugs = [(data.get("RadiopharmaceuticalInformationSequence") or [Dataset()])[0] for data in slices]
+        _refuse_mixed(tag_name(keyword), [text(data, keyword) for data in slices], names)
+    drugs = [first_item(data, "RadiopharmaceuticalInformationSequence") for data in slices]
     for keyword in _SAME_DRUG:
-        _refuse_mixed(keyword, [text(drug, keyword) for drug in drugs], names)
+        _refuse_mixed(tag_name(keyword), [text(drug, keyword) for drug in drugs], names)
+    for name, element in PHILIPS_FACTORS:
+        _refuse_mixed(
+            DICOM_NAMES[name], [private_text(data, 0x7053, element, PHILIPS) for data in slices], names
+        )
     for keyword, tolerance in _SAME_NUMBERS.items():
         values = [numbers(data, keyword) for data in slices]
         if len({len(v) for v in values}) > 1 or np.ptp(np.array(values), axis=0).max(initial=0.0) > tolerance:
-            _refuse_mixed(keyword, ["\\".join(f"{x:g}" for x in v) for v in values], names)
+            _refuse_mixed(tag_name(keyword), ["\\".join(f"{x:g}" for x in v) for v in values], names)
 
 
-def _refuse_mixed(keyword: str, values: Sequence[str | None], names: Sequence[str]) -> None:
+def _refuse_mixed(tag: str, values: Sequence[str | None], names: Sequence[str]) -> None:
     for value, name in zip(values, names, strict=True):
         if value != values[0]:
             raise SeriesError(
-                f"{tag_name(keyword)} is {values[0]} in {names[0]}, {value} in {name}; expected one value in "
+                f"{tag} is {values[0]} in {names[0]}, {value} in {name}; expected one value in "
                 "a series; separate the series"
             )
 

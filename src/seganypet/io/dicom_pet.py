@@ -17,8 +17,8 @@ from seganypet.errors import ImageReadError, SegAnyPETError, SegAnyPETWarning, S
 from seganypet.io.dicom_checks import positions_mm, refuse_unless_static_pet, unusual
 from seganypet.io.dicom_geometry import Grid, stack_slices
 from seganypet.io.dicom_pet_tags import pet_tags
-from seganypet.io.dicom_series import UNREADABLE, SeriesInfo, choose_pet, read_dataset, scan
-from seganypet.io.dicom_values import number, numbers, tag_name
+from seganypet.io.dicom_series import SeriesInfo, choose_pet, read_dataset, scan
+from seganypet.io.dicom_values import UNREADABLE, number, numbers, tag_name, text
 from seganypet.io.suv import SUVConversion, SUVOverrides, suv_conversion
 from seganypet.volume import FloatArray, Source, Volume
 
@@ -68,21 +68,21 @@ def read_dicom_pet(
             path=str(path), kind="dicom", dicom_files=tuple(str(file) for file in files), record=record
         )
         volume = Volume(_suv_array(slices, files, conversion), grid.affine, source=source)
-    for text in noted:
-        warnings.warn(f"{path}: {text}", SegAnyPETWarning, stacklevel=2)
+    for note in noted:
+        warnings.warn(f"{path}: {note}", SegAnyPETWarning, stacklevel=2)
     return volume
 
 
 def _refuse_truncated(slices: Sequence[FileDataset], names: Sequence[str]) -> None:
     """Refuse files cut off before their pixels; later checks would blame the tags that are lost with them."""
     for data, name in zip(slices, names, strict=True):
-        if data.get("Modality") == "PT" and "PixelData" not in data:
+        if text(data, "Modality") == "PT" and "PixelData" not in data:
             raise ImageReadError(f"{name}: no pixel data (truncated?); copy it anew")
 
 
 def _suv_array(slices: Sequence[FileDataset], files: Sequence[Path], conversion: SUVConversion) -> FloatArray:
     """Return SUV, float32 [I, J, K], read-only; each slice's pixel data is freed once it is decoded."""
-    rows, columns = int(slices[0].Rows), int(slices[0].Columns)
+    rows, columns = int(number(slices[0], "Rows") or 0), int(number(slices[0], "Columns") or 0)
     suv = np.empty((len(slices), rows, columns), dtype=np.float32)
     for k, (data, file, factor) in enumerate(zip(slices, files, conversion.factors, strict=True)):
         slope, intercept = _rescale(data, file)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from pydicom.dataset import Dataset
 
 from seganypet.errors import SUVError
 from seganypet.io.dicom_values import (
     date_and_time,
+    first_item,
+    items,
     number,
     private_number,
     private_text,
@@ -21,7 +24,9 @@ from seganypet.io.dicom_values import (
 )
 from seganypet.io.suv_tags import DICOM_NAMES, FrameTags, PETTags
 
-_GE, _SIEMENS, _PHILIPS = "GEMS_PETD_01", "SIEMENS MED PT", "Philips PET Private Group"
+_GE, _SIEMENS = "GEMS_PETD_01", "SIEMENS MED PT"
+PHILIPS: Final = "Philips PET Private Group"
+PHILIPS_FACTORS: Final = ("philips_suv_factor", 0x00), ("philips_activity_factor", 0x09)
 
 
 def pet_tags(slices: Sequence[Dataset]) -> PETTags:
@@ -69,8 +74,8 @@ def pet_tags(slices: Sequence[Dataset]) -> PETTags:
         siemens_reference_datetime=moment(
             private_text(data, 0x0071, 0x22, _SIEMENS), "siemens_reference_datetime"
         ),
-        philips_suv_factor=private_number(data, 0x7053, 0x00, _PHILIPS),
-        philips_activity_factor=private_number(data, 0x7053, 0x09, _PHILIPS),
+        philips_suv_factor=private_number(data, 0x7053, 0x00, PHILIPS),
+        philips_activity_factor=private_number(data, 0x7053, 0x09, PHILIPS),
         frames=tuple(frame_tags(s) for s in slices),
         warnings=tuple(warnings),
     )
@@ -99,17 +104,17 @@ def frame_tags(data: Dataset) -> FrameTags:
 
 
 def _radiopharmaceutical(data: Dataset) -> Dataset:
-    items = data.get("RadiopharmaceuticalInformationSequence") or []
-    if any(item != items[0] for item in items[1:]):
+    drugs = items(data, "RadiopharmaceuticalInformationSequence")
+    if any(drug != drugs[0] for drug in drugs[1:]):
         raise SUVError(
-            f"{tag_name('RadiopharmaceuticalInformationSequence')} has {len(items)} radiopharmaceuticals; "
+            f"{tag_name('RadiopharmaceuticalInformationSequence')} has {len(drugs)} radiopharmaceuticals; "
             "an image of several has no SUV; read a series of one"
         )
-    return items[0] if items else Dataset()
+    return drugs[0] if drugs else Dataset()
 
 
 def _codes(data: Dataset, keyword: str) -> str | None:
     """Return value and meaning of the first code of a code sequence, or None."""
-    items = data.get(keyword) or []
-    words = [text(items[0], "CodeValue"), text(items[0], "CodeMeaning")] if items else []
+    code = first_item(data, keyword)
+    words = text(code, "CodeValue"), text(code, "CodeMeaning")
     return " ".join(word for word in words if word) or None

@@ -10,19 +10,14 @@ from typing import Final
 
 import pydicom
 from pydicom.dataset import FileDataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.errors import InvalidDicomError
 
 from seganypet.errors import ImageReadError, SeriesError
+from seganypet.io.dicom_values import UNREADABLE
 
 PET_SOP_CLASS: Final = "1.2.840.10008.5.1.4.1.1.128"
 ENHANCED_PET_SOP_CLASS: Final = "1.2.840.10008.5.1.4.1.1.130"
 LEGACY_CONVERTED_PET_SOP_CLASS: Final = "1.2.840.10008.5.1.4.1.1.128.1"
-
-UNREADABLE: Final = (
-    AttributeError, BytesLengthException, EOFError, KeyError, NotImplementedError, OSError, OverflowError,
-    RuntimeError, TypeError, ValueError,
-)  # fmt: skip
-"""What pydicom raises on bytes that are cut off, garbled or compressed in a way it cannot undo."""
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 _DICOMDIR_SOP_CLASS = "1.2.840.10008.1.3.10"
@@ -101,7 +96,7 @@ def scan(path: str | Path) -> Scan:
     if own is None:
         raise ImageReadError(f"{path}: not a DICOM image; pass a file or the folder of a PET series")
     found = _scan_files(
-        path.parent, sorted(p for p in path.parent.iterdir() if p.is_file()), own.SeriesInstanceUID
+        path.parent, sorted(p for p in path.parent.iterdir() if p.is_file()), own["SeriesInstanceUID"]
     )
     return Scan(series=found.series, ignored=found.ignored)
 
@@ -151,14 +146,14 @@ def read_dataset(path: Path) -> FileDataset:
 
 
 def _scan_files(root: Path, files: Sequence[Path], only_uid: str | None = None) -> Scan:
-    headers: dict[str, list[tuple[Path, FileDataset]]] = {}
+    headers: dict[str, list[tuple[Path, dict[str, str]]]] = {}
     ignored = []
     for file in files:
         header = _header(file)
         if header is None:
             ignored.append(file)
-        elif only_uid is None or header.SeriesInstanceUID == only_uid:
-            headers.setdefault(str(header.SeriesInstanceUID), []).append((file, header))
+        elif only_uid is None or header["SeriesInstanceUID"] == only_uid:
+            headers.setdefault(header["SeriesInstanceUID"], []).append((file, header))
     if not headers:
         raise ImageReadError(
             f"{root}: no DICOM images among {len(files)} files; pass the folder of a PET series"
@@ -168,21 +163,21 @@ def _scan_files(root: Path, files: Sequence[Path], only_uid: str | None = None) 
     return Scan(series=tuple(series), ignored=tuple(ignored))
 
 
-def _describe(uid: str, found: list[tuple[Path, FileDataset]]) -> SeriesInfo:
+def _describe(uid: str, found: list[tuple[Path, dict[str, str]]]) -> SeriesInfo:
     first = found[0][1]
-    date = str(first.get("SeriesDate") or first.get("StudyDate") or "")
+    date = first["SeriesDate"] or first["StudyDate"]
     return SeriesInfo(
         uid=uid,
-        description=str(first.get("SeriesDescription") or ""),
-        modality=str(first.get("Modality") or ""),
+        description=first["SeriesDescription"],
+        modality=first["Modality"],
         number_of_files=len(found),
         date=f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == 8 and date.isdigit() else date,
-        sop_class_uids=tuple(sorted({str(header.get("SOPClassUID") or "") for _, header in found})),
+        sop_class_uids=tuple(sorted({header["SOPClassUID"] for _, header in found})),
         files=tuple(file for file, _ in found),
     )
 
 
-def _header(path: Path) -> FileDataset | None:
+def _header(path: Path) -> dict[str, str] | None:
     """Return what tells series apart, or None for a file that is no DICOM image."""
     if path.name.startswith("."):
         return None
@@ -193,14 +188,13 @@ def _header(path: Path) -> FileDataset | None:
             if named_dicom:
                 raise ImageReadError(f"{path}: not DICOM, in spite of its name (truncated?); copy it anew")
             return None
-        header = pydicom.dcmread(
-            path, stop_before_pixels=True, force=not preamble, specific_tags=list(_LISTED)
-        )
+        data = pydicom.dcmread(path, stop_before_pixels=True, force=not preamble, specific_tags=list(_LISTED))
+        header = {keyword: " ".join(str(data.get(keyword) or "").split()) for keyword in _LISTED}
+        is_directory = data.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR_SOP_CLASS
     except (InvalidDicomError, *UNREADABLE) as error:
         raise _damaged(path, error) from error
-    if header.get("SeriesInstanceUID"):
+    if header["SeriesInstanceUID"]:
         return header
-    is_directory = header.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR_SOP_CLASS
     if is_directory or not (preamble or named_dicom):
         return None
     raise ImageReadError(f"{path}: DICOM without (0020,000E) SeriesInstanceUID (truncated?); copy it anew")

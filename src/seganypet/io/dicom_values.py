@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta, timezone
-from typing import Any
+from typing import Any, Final
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 
-from seganypet.errors import SUVError
+from seganypet.errors import ImageReadError, SUVError
+
+UNREADABLE: Final = (
+    AttributeError, BytesLengthException, EOFError, KeyError, NotImplementedError, OSError, OverflowError,
+    RuntimeError, struct.error, TypeError, ValueError,
+)  # fmt: skip
+"""What pydicom raises on bytes that are cut off, garbled or compressed in a way it cannot undo."""
 
 _DATE = re.compile(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})")
 _TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(?:\.(\d{1,6}))?")
@@ -25,13 +33,17 @@ def tag_name(keyword: str) -> str:
 
 
 def text(data: Dataset, keyword: str) -> str | None:
-    """Return a value as text, or None where it is absent or empty; several are joined by a backslash."""
+    """Return a value as text, or None where it is absent or empty; several are joined by a backslash.
+
+    Raises:
+        ImageReadError: Its bytes are garbled.
+    """
     value = _value(data, keyword)
     if value is None:
         return None
     many = not isinstance(value, str) and isinstance(value, Sequence)
     joined = "\\".join(str(v) for v in value) if many else str(value)
-    return joined.strip() or None
+    return " ".join(joined.split()) or None
 
 
 def texts(data: Dataset, keyword: str) -> tuple[str, ...]:
@@ -58,6 +70,18 @@ def numbers(data: Dataset, keyword: str) -> tuple[float, ...]:
     """
     value = text(data, keyword)
     return tuple(_to_float(v, tag_name(keyword)) for v in value.split("\\")) if value else ()
+
+
+def first_item(data: Dataset, keyword: str) -> Dataset:
+    """Return the first item of a sequence; an empty data set where there is none."""
+    found = items(data, keyword)
+    return found[0] if found else Dataset()
+
+
+def items(data: Dataset, keyword: str) -> list[Dataset]:
+    """Return the items of a sequence; an empty list where it is absent."""
+    value = _value(data, keyword)
+    return [item for item in value if isinstance(item, Dataset)] if isinstance(value, Sequence) else []
 
 
 def date_and_time(data: Dataset, date_keyword: str, time_keyword: str) -> datetime | None:
@@ -139,18 +163,12 @@ def private_text(data: Dataset, group: int, element: int, creator: str) -> str |
         creator: Private creator. Where de-identification removed every creator of the group, the value
             at block 0x10 is taken.
     """
-    blocks = [tag for tag in data.group_dataset(group).keys() if 0x10 <= tag.element <= 0xFF]  # noqa: SIM118
-    base = 0x10 if not blocks else None
-    for tag in blocks:
-        if str(data[tag].value).strip().upper() == creator.upper():
-            base = tag.element
-    if base is None:
-        return None
-    found = data.get((group, (base << 8) + element))
-    if found is None or found.value is None:
-        return None
-    value = found.value
-    plain = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    try:
+        value = _private_value(data, group, element, creator)
+    except UNREADABLE as error:
+        name = f"({group:04X},10{element:02X}) {creator}"
+        raise ImageReadError(f"{name} is garbled ({error}); copy the series anew") from error
+    plain = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
     return plain.strip(" \0") or None
 
 
@@ -164,11 +182,24 @@ def private_number(data: Dataset, group: int, element: int, creator: str) -> flo
     return None if value is None else _to_float(value, f"({group:04X},10{element:02X}) {creator}")
 
 
+def _private_value(data: Dataset, group: int, element: int, creator: str) -> Any:
+    blocks = [tag for tag in data.group_dataset(group).keys() if 0x10 <= tag.element <= 0xFF]  # noqa: SIM118
+    base = 0x10 if not blocks else None
+    for tag in blocks:
+        if str(data[tag].value).strip().upper() == creator.upper():
+            base = tag.element
+    if base is None:
+        return None
+    found = data.get((group, (base << 8) + element))
+    return None if found is None else found.value
+
+
 def _value(data: Dataset, keyword: str) -> Any:
     try:
         return data.get(keyword)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise SUVError(f"{tag_name(keyword)} is unreadable ({error}); repair the tag") from error
+    except UNREADABLE as error:
+        reason = " ".join(str(error).split())
+        raise ImageReadError(f"{tag_name(keyword)} is garbled ({reason}); copy the series anew") from error
 
 
 def _to_float(value: str, name: str) -> float:

@@ -147,6 +147,18 @@ STAMPED_ANEW = {"SeriesTime": "150000", "FrameReferenceTime": None}
             },
             4e-4,
         ),
+        ({"AcquisitionDate": None}, 4e-4),
+        (
+            {
+                "AcquisitionDate": None,
+                "AcquisitionTime": None,
+                "AcquisitionDateTime": "20240229110000.0",
+                "SeriesTime": "150000",
+                "ActualFrameDuration": "6586200",
+                "FrameReferenceTime": "3103638.7",  # 0.4712336 × 6586.2 s: the mean of such a frame
+            },
+            4e-4,
+        ),
         # Midnight: scan at 01:00, injection one half-life earlier at 23:10:13.8.
         (
             {

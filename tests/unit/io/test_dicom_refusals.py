@@ -13,7 +13,7 @@ from pydicom.uid import JPEG2000
 
 from seganypet.errors import ImageReadError, ImageValueError, SeriesError, SUVError
 from seganypet.io.dicom_pet import read_dicom_pet
-from synthetic_dicom import make_slices, pet_folder, write_series
+from synthetic_dicom import add_private, make_slices, pet_folder, write_series
 
 Edit = Callable[[int, FileDataset], None]
 
@@ -125,6 +125,14 @@ def test_missing_radiopharmaceutical_is_refused(tmp_path: Path):
         del data.RadiopharmaceuticalInformationSequence
 
     refused(SUVError, "RadionuclideTotalDose is missing", pet_folder(tmp_path, edit=remove))
+
+
+def test_private_factors_that_differ_between_slices_are_refused(tmp_path: Path):
+    def factor(k: int, data: FileDataset) -> None:
+        add_private(data, 0x7053, "Philips PET Private Group", {0: ("DS", "0.001" if k < 2 else "0.002")})
+
+    folder = pet_folder(tmp_path, Units="CNTS", edit=factor)
+    refused(SeriesError, r"\(7053,1000\) .* is 0\.001 in 000\.dcm, 0\.002 in 002\.dcm", folder)
 
 
 def test_empty_image_is_refused(tmp_path: Path):

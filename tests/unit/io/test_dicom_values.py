@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime, time
 
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
-from seganypet.errors import SUVError
+from seganypet.errors import ImageReadError, SUVError
 from seganypet.io.dicom_values import (
     number,
     numbers,
@@ -98,6 +100,21 @@ def test_several_values():
 
 def test_tag_name():
     assert tag_name("PatientWeight") == "(0010,1030) PatientWeight"
+
+
+def test_number_that_is_none_is_refused():
+    data = Dataset()
+    data.SeriesDescription = "seventy"
+    with pytest.raises(SUVError, match=r"\(0008,103E\) SeriesDescription is 'seventy'; expected a number"):
+        number(data, "SeriesDescription")
+
+
+def test_garbled_bytes_are_refused():
+    data = Dataset()
+    tag = Tag(0x0010, 0x1030)
+    data[tag] = RawDataElement(tag, "ZZ", 2, b"70", 0, False, True)
+    with pytest.raises(ImageReadError, match=r"\(0010,1030\) PatientWeight is garbled"):
+        number(data, "PatientWeight")
 
 
 def test_private_value_is_found_in_any_block_of_its_creator():

@@ -107,6 +107,12 @@ def test_philips_factors_that_disagree_warn():
     assert "7053,1009" in conversion.warnings[0]
 
 
+def test_philips_suv_factor_stands_where_the_other_cannot_be_computed():
+    conversion = convert(units="CNTS", philips_suv_factor=0.0008, philips_activity_factor=2.0, dose_bq=None)
+    assert conversion.suvbw_factor == 0.0008
+    assert "RadionuclideTotalDose is missing" in conversion.record["philips_activity_comparison"]
+
+
 @pytest.mark.parametrize("suv_factor", [None, 0.0])
 def test_philips_activity_factor_continues_as_bq_ml(suv_factor: float | None):
     conversion = convert(units="CNTS", philips_suv_factor=suv_factor, philips_activity_factor=2.0)
@@ -175,6 +181,7 @@ def test_names_of_another_format_are_used_in_messages():
     [
         ({"units": None}, r"\(0054,1001\) Units is ''.*Bq/ml"),
         ({"units": "PROPCPS"}, "Units is 'PROPCPS'"),
+        ({"units": "CNTS", "philips_suv_factor": -1.0}, "the factor to SUV comes to -1"),
         ({"units": "CNTS"}, r"\(7053,1000\).*missing or 0"),
         ({"units": "GML", "suv_type": "BSA"}, r"\(0054,1006\) SUVType is 'BSA'"),
         ({"units": "CM2ML", "suv_type": "BW"}, r"SUVType is 'BW' with Units CM2ML"),
