@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 _FIRST_CASES = 16
+_BODIES_OF_A_LABEL_MAP = 30
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,6 +21,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         metavar="FOLDER",
         help="real tumours: STS_0NN/pet_suv.nii.gz and gtv_mass.nii.gz",
+    )
+    parser.add_argument(
+        "--anatomy",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="LABELS",
+        help="organ labels of a real body; repeat",
     )
     parser.add_argument("--resume", action="store_true", help="continue RUN/checkpoint.pt")
     parser.set_defaults(run=run)
@@ -40,9 +49,19 @@ def run(arguments: argparse.Namespace) -> int:
     seeds = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + arguments.cases)
     add_phantoms(phantoms, seeds[:_FIRST_CASES], training_phantoms())
     simulation = multiprocessing.get_context("spawn").Process(
-        target=add_phantoms, args=(phantoms, seeds, training_phantoms()), daemon=True
+        target=_simulate_all, args=(phantoms, seeds, arguments.anatomy), daemon=True
     )
     simulation.start()
     state = train(folder, phantoms, real, config, resume=arguments.resume)
     export_weights(state, config, phantoms, real, folder / "weights.safetensors")
     return 0
+
+
+def _simulate_all(phantoms: Path, seeds: range, label_maps: list[Path]) -> None:
+    """Simulate procedural bodies, then a few of each given anatomy."""
+    from seganypet.training.build import add_phantoms
+    from seganypet.training.recipes import training_phantoms
+
+    add_phantoms(phantoms, seeds, training_phantoms())
+    for label_map in label_maps:
+        add_phantoms(phantoms, seeds[:_BODIES_OF_A_LABEL_MAP], training_phantoms(), label_map)

@@ -1,1 +1,5 @@
-"""Room: inference."""
+"""From clicks to masks: one patch (`Predictor`), many windows (`tiling`), one target (`Session`)."""
+
+from seganypet.inference.session import Session
+
+__all__ = ["Session"]

@@ -12,6 +12,7 @@ from seganypet.phantom.anatomy import Anatomy, LabelArray
 from seganypet.phantom.lesions import add_lesions
 from seganypet.phantom.procedural import procedural_anatomy
 from seganypet.phantom.scanner import scan
+from seganypet.phantom.texture import breathe, textured_activity
 from seganypet.phantom.tissues import label_groups
 from seganypet.phantom.tracers import TRACERS, Tracer, draw_uptake
 from seganypet.volume import Source, Volume
@@ -31,7 +32,8 @@ class PhantomConfig:
         psf_fwhm_mm: Point spread, full width at half maximum.
         noise: Noise over mean at the liver's SUV.
         noise_fwhm_mm: Correlation width of the noise.
-        heterogeneity: Standard deviation of uneven uptake inside tissues.
+        heterogeneity: Standard deviation of uneven uptake across the body, on top of each tissue's own texture.
+        breathing_mm: Travel of the liver's dome with the breath.
 
     Raises:
         UsageError: A range is reversed or negative, or the tracer is unknown.
@@ -44,11 +46,19 @@ class PhantomConfig:
     noise: Range = (0.05, 0.13)
     noise_fwhm_mm: Range = (4.0, 7.0)
     heterogeneity: Range = (0.03, 0.08)
+    breathing_mm: Range = (0.0, 20.0)
 
     def __post_init__(self) -> None:
         if self.tracer not in (*TRACERS, "mixed"):
             raise UsageError(f"tracer {self.tracer!r}; expected one of {', '.join(TRACERS)} or mixed")
-        for name in ("lesion_count", "psf_fwhm_mm", "noise", "noise_fwhm_mm", "heterogeneity"):
+        for name in (
+            "lesion_count",
+            "psf_fwhm_mm",
+            "noise",
+            "noise_fwhm_mm",
+            "heterogeneity",
+            "breathing_mm",
+        ):
             low, high = getattr(self, name)
             if not 0 <= low <= high:
                 raise UsageError(f"{name} is ({low}, {high}); expected 0 <= lowest <= highest")
@@ -105,8 +115,10 @@ def simulate_case(
     uptake = draw_uptake(anatomy.names.values(), rng, tracer)
     low, high = config.lesion_count
     lesions = add_lesions(anatomy, uptake, rng, int(rng.integers(low, high + 1)))
+    activity = textured_activity(anatomy, lesions, rng)
+    activity = breathe(activity, anatomy, amplitude_mm=float(rng.uniform(*config.breathing_mm)))
     suv = scan(
-        lesions.activity,
+        activity,
         anatomy.spacing_mm,
         rng,
         psf_fwhm_mm=float(rng.uniform(*config.psf_fwhm_mm)),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from seganypet.errors import ImageReadError
 from seganypet.io import read_mask, read_volume
+from seganypet.io.nifti import load_nifti
 from seganypet.phantom import PhantomConfig, simulate_case
+from seganypet.phantom.anatomy import Anatomy
+from seganypet.phantom.label_maps import anatomy_from_label_map
 from seganypet.preprocessing.model_grid import ModelGrid
 from seganypet.targets import ORGANS
 from seganypet.training.cases import save_case
@@ -17,22 +22,52 @@ from seganypet.training.recipes import TRAINING_TUMOURS
 _SPACING_MM = 4.0
 
 
-def add_phantoms(folder: Path, seeds: Iterable[int], config: PhantomConfig) -> None:
+def add_phantoms(
+    folder: Path, seeds: Iterable[int], config: PhantomConfig, label_map: Path | None = None
+) -> None:
     """Simulate the cases that are not there yet, one folder each.
 
     Args:
         folder: Where the cases go.
         seeds: One case per seed.
         config: What the scans are like; the spacing must be the working grid's.
+        label_map: Organ labels of a real body to scan, NIfTI with `{id: name}` in a JSON file beside it; without
+            it each case has a procedural body.
     """
+    prefix = "body" if label_map is None else label_map.name.split(".")[0]
     for seed in seeds:
-        case_folder = folder / f"body_{seed:06d}"
+        case_folder = folder / f"{prefix}_{seed:06d}"
         if (case_folder / "case.json").exists():
             continue
-        case = simulate_case(seed, config)
+        case = simulate_case(seed, config, None if label_map is None else read_anatomy(label_map, seed))
         organs = {name: ids for name, ids in case.labels.items() if name in ORGANS}
         spacing_mm = case.volume.spacing_mm[0]
         save_case(case_folder, case.volume.array, case.reference, case.lesions, organs, spacing_mm)
+
+
+def read_anatomy(path: Path, seed: int) -> Anatomy:
+    """Return the body of a label map, at a size and in a posture that the seed decides.
+
+    Args:
+        path: NIfTI label map; `{id: name}` in a JSON file of the same name beside it.
+        seed: The same seed gives the same body.
+
+    Raises:
+        ImageReadError: A file is missing or unreadable.
+    """
+    image = load_nifti(path)
+    names_path = path.with_name(path.name.split(".")[0] + ".json")
+    try:
+        names = {int(key): str(name) for key, name in json.loads(names_path.read_text()).items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise ImageReadError(f"{names_path}: cannot be read as names {{id: name}} ({error})") from error
+    return anatomy_from_label_map(
+        image.array.astype(np.int16),
+        image.affine,
+        names,
+        np.random.default_rng([seed, 1]),
+        spacing_mm=(_SPACING_MM,) * 3,
+    )
 
 
 def add_tumours(folder: Path, source: Path) -> Path:
