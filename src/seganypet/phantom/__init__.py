@@ -6,6 +6,7 @@ from seganypet.phantom.lesions import Lesions, add_lesions, body_activity
 from seganypet.phantom.procedural import procedural_anatomy
 from seganypet.phantom.scanner import scan
 from seganypet.phantom.simulate import PhantomCase, PhantomConfig, simulate_case
+from seganypet.phantom.texture import breathe, textured_activity
 from seganypet.phantom.tissues import TISSUE_IDS, TISSUES, label_groups
 from seganypet.phantom.tracers import TRACERS, Tracer, draw_uptake
 
@@ -21,9 +22,11 @@ __all__ = [
     "add_lesions",
     "anatomy_from_label_map",
     "body_activity",
+    "breathe",
     "draw_uptake",
     "label_groups",
     "procedural_anatomy",
     "scan",
     "simulate_case",
+    "textured_activity",
 ]

@@ -107,8 +107,7 @@ def _unit_field(axes: Axes, rng: np.random.Generator, step_mm: float) -> Field:
     high = [float(axis[-1]) for axis in axes]
     field = random_lattice(rng, (0.0, 0.0, 0.0), high, step_mm=step_mm).on_grid(axes)[0]
     field -= field.mean()
-    field /= np.float32(max(float(field.std()), 1e-6))
-    return field
+    return np.asarray(field / np.float32(max(float(field.std()), 1e-6)), dtype=np.float32)
 
 
 def _spreads(anatomy: Anatomy) -> tuple[Field, Field]:

@@ -55,11 +55,12 @@ def test_the_right_organ_lies_at_larger_x(bodies, organ):
         assert center_mm(body, f"{organ}_right")[0] > center_mm(body, f"{organ}_left")[0] + 25
 
 
-PLACES = (
-    "liver spleen gallbladder stomach heart lung_left lung_right vertebrae_L3 colon sternum kidneys brain "
-    "thyroid_gland urinary_bladder vertebrae_C1 vertebrae_T6 vertebrae_L5 sacrum lung_upper_lobe_left "
-    "lung_lower_lobe_left lung_middle_lobe_right lung_lower_lobe_right"
-).split()
+PLACES = [
+    *("liver", "spleen", "gallbladder", "stomach", "kidneys", "colon", "urinary_bladder"),
+    *("heart", "lung_left", "lung_right", "lung_upper_lobe_left", "lung_lower_lobe_left"),
+    *("lung_middle_lobe_right", "lung_lower_lobe_right", "brain", "thyroid_gland", "sternum", "sacrum"),
+    *("vertebrae_C1", "vertebrae_T6", "vertebrae_L3", "vertebrae_L5"),
+]
 
 
 def test_organs_lie_where_they_belong(bodies):
