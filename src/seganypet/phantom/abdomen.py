@@ -16,10 +16,10 @@ _INNER = ("torso_fat",)
 
 
 def paint_abdomen(canvas: Canvas, build: Build, rng: np.random.Generator) -> None:
-    """Paint the solid organs first, then what winds around them."""
-    _paint_liver(canvas, rng)
+    """Paint kidneys and adrenals first, then the solid organs that mould to them, then what winds around."""
     for side in SIDES:
         _paint_kidney(canvas, rng, side)
+    _paint_liver(canvas, rng)
     _paint_spleen(canvas, rng)
     _paint_pelvic_organs(canvas, build, rng)
     _paint_pancreas(canvas, rng)
@@ -69,9 +69,9 @@ def _paint_kidney(canvas: Canvas, rng: np.random.Generator, side: str) -> None:
     canvas.fill(f"kidney_pelvis_{side}", pelvis, center - 40, center + 40, volume_ml=pelvis_ml, over=_BED)
     shape = without(bean, hilum)
     canvas.fill(f"kidney_{side}", shape, low, high, volume_ml=volume_ml - pelvis_ml, over=_BED)
-    adrenal = center + mirrored((-16, 8, 62), side)
-    limbs = adrenal + np.array([(-8.0, -6.0, -8.0), (0.0, 0.0, 0.0), (8.0, -8.0, -8.0)])
-    canvas.tube(f"adrenal_gland_{side}", limbs, 4.0, over=_BED)
+    adrenal = center + mirrored((-20, 10, 60), side)
+    limbs = adrenal + np.array([(-10.0, -8.0, -10.0), (0.0, 2.0, 6.0), (10.0, -10.0, -8.0)])
+    canvas.tube(f"adrenal_gland_{side}", limbs, 5.0, over=_BED)
     start = center - mirrored((18, -4, 20), side)
     path = smooth_curve(
         [

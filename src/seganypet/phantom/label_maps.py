@@ -193,9 +193,12 @@ def _resample(canvas: Canvas, source: _Source) -> LabelArray:
 
 def _hull(tissues: LabelArray, spacing_mm: npt.NDArray[np.float64]) -> BoolArray:
     """A body for labels that come without one: their closing, and a skin around it."""
-    labelled = tissues > 0
+    # Without a rim of air, what grows to the grid's edge would not shrink back from there.
+    rim = [int(np.ceil(_HULL_MM / step)) + 1 for step in spacing_mm[:2]]
+    labelled = np.pad(tissues > 0, ((rim[0], rim[0]), (rim[1], rim[1]), (0, 0)))
     grown = ndimage.distance_transform_edt(~labelled, sampling=spacing_mm) < _HULL_MM
     labelled |= ndimage.distance_transform_edt(grown, sampling=spacing_mm) > _HULL_MM - _SKIN_MM
+    labelled = labelled[rim[0] : -rim[0], rim[1] : -rim[1]]
     filled: BoolArray = np.zeros_like(labelled)
     for k in range(labelled.shape[2]):
         filled[..., k] = ndimage.binary_fill_holes(labelled[..., k])

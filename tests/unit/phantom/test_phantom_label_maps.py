@@ -69,6 +69,8 @@ def test_a_body_is_made_where_none_is_labelled():
     assert body.label_map[tuple(voxel)] > 0
     organs = np.isin(body.label_map, [TISSUE_IDS["liver"], TISSUE_IDS["kidney_left"]])
     assert np.count_nonzero(body.label_map) > 1.3 * np.count_nonzero(organs)
+    sides = np.concatenate([body.label_map[[0, -1]].ravel(), body.label_map[:, [0, -1]].ravel()])
+    assert not sides.any(), "air all around"
 
 
 def test_unknown_labels_count_as_muscle():

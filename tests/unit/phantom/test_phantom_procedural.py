@@ -24,6 +24,7 @@ RANGES_ML = {
     "aorta": (80, 400),
     "colon": (250, 1200),
     "small_bowel": (250, 1300),
+    "adrenal_gland_right": (1.5, 8),
 }
 
 
