@@ -40,7 +40,7 @@ def write_mask(mask: Mask, path: str | Path) -> None:
         OutputError: Another suffix, a path that is a folder, that cannot be written, or that is the file
             the image came from.
     """
-    _write_nifti(mask.array.astype(np.uint8), mask.affine, mask.source, Path(path), "mask")
+    write_nifti(mask.array.astype(np.uint8), mask.affine, mask.source, Path(path), "mask")
 
 
 def write_volume(volume: Volume, path: str | Path) -> None:
@@ -49,7 +49,7 @@ def write_volume(volume: Volume, path: str | Path) -> None:
     Raises:
         OutputError: As for `write_mask`.
     """
-    _write_nifti(volume.array, volume.affine, volume.source, Path(path), "SUVbw")
+    write_nifti(volume.array, volume.affine, volume.source, Path(path), "SUVbw")
 
 
 def write_json(value: Any, path: str | Path) -> None:
@@ -108,7 +108,19 @@ def _discard(temporary: Path | None, created: list[Path]) -> None:
             folder.rmdir()
 
 
-def _write_nifti(array: npt.NDArray[Any], affine: Affine, source: Source, path: Path, content: str) -> None:
+def write_nifti(array: npt.NDArray[Any], affine: Affine, source: Source, path: Path, content: str) -> None:
+    """Write any array of a grid as NIfTI; see `write_mask`.
+
+    Args:
+        array: Values [I, J, K], in the type to be stored.
+        affine: float64 [4, 4], voxel index to RAS+ world in mm.
+        source: Where the grid came from.
+        path: A .nii or .nii.gz file.
+        content: What the values are, for the header's description.
+
+    Raises:
+        OutputError: As for `write_mask`.
+    """
     _check_output_name(path, source)
     if max(array.shape) > _LONGEST_AXIS:
         raise OutputError(

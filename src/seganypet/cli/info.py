@@ -1,0 +1,122 @@
+"""`seganypet info`: versions, what torch runs on, the weights and what they say about themselves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from seganypet.cli.messages import say
+from seganypet.cli.segmentation import DISCLAIMER
+from seganypet.errors import WeightsError
+
+_PACKAGES = ("torch", "numpy", "scipy", "nibabel", "pydicom", "safetensors", "matplotlib")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the verb."""
+    parser = subparsers.add_parser(
+        "info",
+        help="print versions, device and shipped weights",
+        description=f"Print versions, device and shipped weights. {DISCLAIMER}",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Collect and print."""
+    facts = {
+        "versions": _versions(),
+        "device": _device(),
+        "weights": _weights(),
+        "intended_use": DISCLAIMER,
+    }
+    if arguments.json:
+        sys.stdout.write(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _report(facts)
+    return 0
+
+
+def _versions() -> dict[str, str | None]:
+    import platform
+    from importlib import metadata
+
+    from seganypet import __version__
+
+    found: dict[str, str | None] = {"seganypet": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def _device() -> dict[str, Any]:
+    import torch
+
+    cuda = torch.cuda.is_available()
+    mkldnn: Any = torch.backends.mkldnn  # untyped
+    native = cuda or (mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return {
+        "name": "cuda" if cuda else "cpu",
+        "gpu": torch.cuda.get_device_name() if cuda else None,
+        "threads": torch.get_num_threads(),
+        "bfloat16": bool(native),
+    }
+
+
+def _weights() -> list[dict[str, Any]]:
+    """Return the description of all shipped weights; where one cannot be read, why."""
+    from dataclasses import asdict
+
+    from seganypet.models.weights import read_description, shipped_weights, weights_path
+
+    try:
+        names = shipped_weights()
+    except OSError:  # no folder of weights: a source tree before any were trained
+        return []
+    found = []
+    for name in names:
+        try:
+            found.append(asdict(read_description(weights_path(name))))
+        except WeightsError as error:
+            found.append({"name": name, "error": str(error)})
+    return found
+
+
+def _report(facts: dict[str, Any]) -> None:
+    versions, device = facts["versions"], facts["device"]
+    say(f"seganypet {versions['seganypet']}: {DISCLAIMER}")
+    say("versions")
+    say("  " + ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items()))
+    say("device")
+    gpu = f" ({device['gpu']})" if device["gpu"] else ""
+    bfloat16 = "computed natively" if device["bfloat16"] else "emulated, not used"
+    say(f"  {device['name']}{gpu}, {device['threads']} threads, bfloat16 {bfloat16}")
+    say("weights")
+    if not facts["weights"]:
+        say("  none shipped; give --weights FILE.safetensors")
+    for description in facts["weights"]:
+        _report_weights(description)
+
+
+def _report_weights(description: dict[str, Any]) -> None:
+    say(f"  {description['name']}")
+    if "error" in description:
+        say(f"    unusable: {description['error']}")
+        return
+    say(f"    architecture   {description['architecture']}, {description['spacing_mm']:g} mm voxels")
+    say(f"    licence        {description['licence']}")
+    say(f"    made           {description['date'] or 'unknown'}")
+    for entry in description["training_data"]:
+        say(
+            f"    training data  {', '.join(str(entry[key]) for key in ('name', 'what', 'licence') if key in entry)}"
+        )
+    for name, value in description["metrics"].items():
+        say(f"    metric         {name}: {value}")
+    say(f"    use            {description['intended_use']}")
+    say(f"    sha256         {description['sha256'] or 'not recorded'}")

@@ -1,0 +1,85 @@
+"""What a command says: results on standard output, warnings and errors as single lines on standard error."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from seganypet.errors import SegAnyPETWarning
+
+
+def say(text: str = "") -> None:
+    """Print a line of results."""
+    sys.stdout.write(f"{text}\n")
+
+
+def complain(kind: str, text: str) -> None:
+    """Print one line about a problem, whatever line breaks the text has."""
+    sys.stderr.write(f"seganypet: {kind}: {' '.join(text.split())}\n")
+
+
+def table(rows: Sequence[Sequence[str]], *, indent: int = 2) -> str:
+    """Return rows as aligned columns: the first to the left, the others to the right.
+
+    Args:
+        rows: Cells; all rows are equally long, the first may be a heading.
+        indent: Spaces before each row.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(" " * indent + "  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+@contextmanager
+def shown_warnings() -> Iterator[None]:
+    """Show each different SegAnyPETWarning once, as one line; other warnings as Python does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", SegAnyPETWarning)
+        default, seen = warnings.showwarning, set[str]()
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **further: Any) -> None:
+            if not issubclass(category, SegAnyPETWarning):
+                default(message, category, *where, **further)
+            elif str(message) not in seen:
+                seen.add(str(message))
+                complain("warning", str(message))
+
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """Give a list that fills with the texts of the SegAnyPETWarnings shown inside."""
+    texts: list[str] = []
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **further: Any) -> None:
+            if issubclass(category, SegAnyPETWarning) and str(message) not in texts:
+                texts.append(str(message))
+            shown(message, category, *where, **further)
+
+        warnings.showwarning = show
+        yield texts
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Show what is being done while it lasts, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield
