@@ -13,12 +13,12 @@ from seganypet.errors import SUVError
 
 OVERRIDE_OPTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "weight_kg": "--weight KG",
-        "dose_bq": "--dose BQ",
+        "weight_kg": "--weight-kg KG",
+        "dose_bq": "--dose-bq BQ",
         "injection_time": "--injection-time HH:MM:SS",
         "reference_time": "--reference-time HH:MM:SS",
-        "half_life_s": "--half-life S",
-        "height_m": "--height M",
+        "half_life_s": "--half-life-s S",
+        "height_m": "--height-m M",
         "sex": "--sex M|F",
     }
 )

@@ -200,7 +200,7 @@ def test_warns_where_several_frames_became_one_image(save):
 
 
 def test_refuses_bq_ml_with_nothing_to_convert_by(save):
-    with pytest.raises(ImageValueError, match=r"Bq/ml.*weight_kg \(--weight KG\).*sidecar sub-01_pet\.json"):
+    with pytest.raises(ImageValueError, match=r"Bq/ml.*weight_kg \(--weight-kg KG\).*sidecar sub-01_pet\.json"):
         read_nifti(save(activity(), None))
 
 
@@ -212,8 +212,8 @@ def test_refuses_a_second_conversion(save):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"BodyWeight": None}, r"lacks BodyWeight; add it, or give weight_kg \(--weight KG\)"),
-        ({"InjectedRadioactivity": None}, r"lacks InjectedRadioactivity; .*dose_bq \(--dose BQ\)"),
+        ({"BodyWeight": None}, r"lacks BodyWeight; add it, or give weight_kg \(--weight-kg KG\)"),
+        ({"InjectedRadioactivity": None}, r"lacks InjectedRadioactivity; .*dose_bq \(--dose-bq BQ\)"),
         ({"InjectedRadioactivity": "n/a"}, "lacks InjectedRadioactivity"),
         ({"InjectionStart": None, "BodyWeight": None}, r"lacks BodyWeight, InjectionStart; "),
         ({"TracerRadionuclide": None}, r"lacks TracerRadionuclide; .*half_life_s"),

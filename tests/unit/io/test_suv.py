@@ -189,7 +189,7 @@ def test_names_of_another_format_are_used_in_messages():
         ({"units": "GML", "suv_type": "LBM", "height_m": 180.0}, "PatientSize is 180; expected m"),
         ({"units": "GML", "suv_type": "LBM", "sex": "O"}, r"\(0010,0040\) PatientSex is 'O'.*--sex"),
         ({"units": "GML", "suv_type": "LBM", "weight_kg": 400.0, "height_m": 1.2}, "LBM of 400 kg"),
-        ({"weight_kg": None}, r"\(0010,1030\) PatientWeight is missing; give weight_kg \(--weight KG\)"),
+        ({"weight_kg": None}, r"\(0010,1030\) PatientWeight is missing; give weight_kg \(--weight-kg KG\)"),
         ({"weight_kg": 0.0}, "PatientWeight is 0; expected a number above 0"),
         ({"weight_kg": -70.0}, "PatientWeight is -70"),
         ({"weight_kg": math.nan}, "PatientWeight is nan"),
