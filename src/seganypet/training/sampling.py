@@ -31,7 +31,7 @@ class SamplingConfig:
     """
 
     patch_size: int = 64
-    lesion_share: float = 0.55
+    lesion_share: float = 0.6
     real_share: float = 0.15
     zoom: tuple[float, float] = (0.75, 1.3)
     uptake_scale: float = 0.25
@@ -106,7 +106,8 @@ def _cut(
     if crop == size:
         return suv, reference, anchor - start
     local = np.floor((anchor - start + 0.5) * size / crop).astype(int)
-    return _resize(suv, size, "trilinear"), _resize(reference, size, "nearest") > 0.5, local
+    # "nearest" would shift the mask by half a voxel against the image; "nearest-exact" does not.
+    return _resize(suv, size, "trilinear"), _resize(reference, size, "nearest-exact") > 0.5, local
 
 
 def _load_all(folder: Path | None) -> list[CachedCase]:
