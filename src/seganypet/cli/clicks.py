@@ -94,6 +94,24 @@ def add_click_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def add_prompt_options(parser: argparse.ArgumentParser) -> None:
+    """Add the prompts other than clicks: `--box`, `--prompts`, `--object` and `--mask`."""
+    group = parser.add_argument_group("other prompts")
+    form = "I,J,K,I,J,K"
+    group.add_argument(
+        "--box", type=numbers(form), metavar=form, help="first and last voxel of a box around the target"
+    )
+    group.add_argument(
+        "--prompts", type=Path, metavar="FILE", help="clicks of a file, made before those typed here"
+    )
+    group.add_argument(
+        "--object", metavar="NAME", help="which object of the prompt file, where it holds several"
+    )
+    group.add_argument(
+        "--mask", type=Path, metavar="PRIOR", help="a mask to start from, which the clicks correct"
+    )
+
+
 def check_prompts(arguments: argparse.Namespace) -> None:
     """Refuse prompts that cannot work, before anything is read.
 

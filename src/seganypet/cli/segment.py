@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seganypet.cli.clicks import add_click_options, check_prompts, read_clicks
+from seganypet.cli.clicks import add_click_options, add_prompt_options, check_prompts, read_clicks
 from seganypet.cli.messages import collected_warnings, progress, say, table
-from seganypet.cli.outputs import JSON, NIFTI, PNG, check_outputs, record_path, staged
+from seganypet.cli.outputs import NIFTI, check_outputs, record_path
 from seganypet.cli.reading import add_reading_options, files_of, read
+from seganypet.cli.results import Run, clicks_table, now, outputs_of, shown, write_results
 from seganypet.cli.segmentation import (
     DISCLAIMER,
     Segmented,
     Stopwatch,
     add_model_options,
-    add_prompt_options,
-    clicks_table,
     load,
-    record_of,
     segment_target,
-    shown,
+    session_on,
 )
 
 if TYPE_CHECKING:
@@ -54,62 +51,31 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read, segment, write; nothing is written unless all is."""
-    started, stopwatch = datetime.now(UTC), Stopwatch()
+    """Check, read, segment, write, print."""
+    started, stopwatch = now(), Stopwatch()
     check_prompts(arguments)
-    outputs = _outputs(arguments)
-    check_outputs(outputs, files_of(arguments))
+    check_outputs({arguments.output: NIFTI}, [])  # first, as the record's name follows from it
+    check_outputs(outputs_of([arguments.output], arguments.figure), files_of(arguments))
     with collected_warnings() as warnings:
         with progress(f"reading {arguments.pet}"):
             volume = read(arguments)
-            clicks = read_clicks(arguments, volume)
-            prior = _prior(arguments, volume)
-        stopwatch.lap("reading")
-        with progress("loading the model"):
-            from seganypet.inference.session import Session
-
-            model = load(arguments)
-            session = Session(model)
-            session.set_volume(volume)
-        stopwatch.lap("preparing")
-        with progress("segmenting"):
-            target = segment_target(
-                session, clicks, name=_target_name(arguments), prior=prior, box=arguments.box
-            )
-        stopwatch.lap("segmenting")
-    record = record_of(
-        arguments,
-        volume,
-        model,
-        target,
-        started=started,
-        outputs=list(outputs),
-        seconds=stopwatch.seconds,
-        warnings=warnings,
-    )
-    with staged(list(outputs)) as places, progress("writing"):
-        from seganypet.io import write_json, write_mask
-
-        write_mask(target.mask, places[arguments.output])
-        write_json(record, places[record_path(arguments.output)])
-        if arguments.figure is not None:
-            from seganypet.analysis.figure import save_figure
-
-            save_figure(volume, {target.name: target.mask}, clicks, places[arguments.figure])
-    _report(volume, target, stopwatch.seconds, list(outputs))
+            clicks, prior = read_clicks(arguments, volume), _prior(arguments, volume)
+        seconds = {"reading": stopwatch.lap()}
+        session = session_on(volume, load(arguments))
+        seconds["preparing"] = stopwatch.lap()
+        name = arguments.object or record_path(arguments.output).stem
+        target = segment_target(session, clicks, name=name, prior=prior, box=arguments.box)
+    this = Run(arguments=arguments, session=session, started=started, seconds=seconds, warnings=warnings)
+    written = write_results(this, {arguments.output: target}, arguments.figure)
+    _report(volume, target, seconds)
+    for path in written:
+        say(f"wrote {path}")
+    say(DISCLAIMER)
     return 0
 
 
-def _outputs(arguments: argparse.Namespace) -> Mapping[Path, tuple[str, ...]]:
-    """Return what will be written; the record's name follows from the mask's, which is checked first."""
-    check_outputs({arguments.output: NIFTI}, [])
-    outputs = {arguments.output: NIFTI, record_path(arguments.output): JSON}
-    if arguments.figure is not None:
-        outputs[arguments.figure] = PNG
-    return outputs
-
-
 def _prior(arguments: argparse.Namespace, volume: Volume) -> Mask | None:
+    """Return the mask to start from, if there is one."""
     if arguments.mask is None:
         return None
     from seganypet.io import read_mask
@@ -117,12 +83,7 @@ def _prior(arguments: argparse.Namespace, volume: Volume) -> Mask | None:
     return read_mask(arguments.mask, like=volume)
 
 
-def _target_name(arguments: argparse.Namespace) -> str:
-    name: str = arguments.object or record_path(arguments.output).stem
-    return name
-
-
-def _report(volume: Volume, target: Segmented, seconds: Mapping[str, float], outputs: list[Path]) -> None:
+def _report(volume: Volume, target: Segmented, seconds: Mapping[str, float]) -> None:
     if target.clicks:
         say(clicks_table(target.clicks, volume))
         say()
@@ -139,6 +100,3 @@ def _report(volume: Volume, target: Segmented, seconds: Mapping[str, float], out
         rows.append(["each later prompt", f"{sum(later) / len(later):.2f} s"])
     say(table(rows))
     say()
-    for path in outputs:
-        say(f"wrote {path}")
-    say(DISCLAIMER)
