@@ -3,7 +3,7 @@
     python benchmarks/click_accuracy.py --phantoms 10 --tumours ../shared/data/sts_crops -o clicks.csv
     python benchmarks/click_accuracy.py --phantoms 6 --anatomy ../shared/data/anatomy/visible_human_female_3mm.nii.gz
 
-Phantom seeds start at 900,000, which training never uses; of the tumours only the patients kept for validation are read.
+Phantom seeds start at 900,000, which training never uses; of the tumours only the validation patients are read.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-_FIRST_CASES = 16
 _BODIES_OF_A_LABEL_MAP = 30
 
 
@@ -35,33 +34,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Simulate, train, write RUN/weights.safetensors; cases join while training goes on."""
-    import multiprocessing
-
-    from seganypet.training.build import add_phantoms, add_tumours
+    """Simulate, train, write RUN/weights.safetensors."""
+    from seganypet.training.build import add_phantoms_in_parallel, add_tumours
     from seganypet.training.export import export_weights
     from seganypet.training.loop import train
     from seganypet.training.recipes import FIRST_TRAINING_SEED, compact, training_phantoms
 
     folder: Path = arguments.output
     phantoms, config = folder / "phantoms", compact(minutes=arguments.minutes)
-    real = None if arguments.tumours is None else add_tumours(folder / "real", arguments.tumours)
     seeds = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + arguments.cases)
-    add_phantoms(phantoms, seeds[:_FIRST_CASES], training_phantoms())
-    simulation = multiprocessing.get_context("spawn").Process(
-        target=_simulate_all, args=(phantoms, seeds, arguments.anatomy), daemon=True
-    )
-    simulation.start()
+    add_phantoms_in_parallel(phantoms, seeds, training_phantoms())
+    for label_map in arguments.anatomy:
+        add_phantoms_in_parallel(phantoms, seeds[:_BODIES_OF_A_LABEL_MAP], training_phantoms(), label_map)
+    real = None if arguments.tumours is None else add_tumours(folder / "real", arguments.tumours)
     state = train(folder, phantoms, real, config, resume=arguments.resume)
-    export_weights(state, config, phantoms, real, folder / "weights.safetensors")
+    export_weights(state, config, phantoms, real, arguments.anatomy, folder / "weights.safetensors")
     return 0
-
-
-def _simulate_all(phantoms: Path, seeds: range, label_maps: list[Path]) -> None:
-    """Simulate procedural bodies, then a few of each given anatomy."""
-    from seganypet.training.build import add_phantoms
-    from seganypet.training.recipes import training_phantoms
-
-    add_phantoms(phantoms, seeds, training_phantoms())
-    for label_map in label_maps:
-        add_phantoms(phantoms, seeds[:_BODIES_OF_A_LABEL_MAP], training_phantoms(), label_map)

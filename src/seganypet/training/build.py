@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import multiprocessing
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +46,17 @@ def add_phantoms(
         organs = {name: ids for name, ids in case.labels.items() if name in ORGANS}
         spacing_mm = case.volume.spacing_mm[0]
         save_case(case_folder, case.volume.array, case.reference, case.lesions, organs, spacing_mm)
+
+
+def add_phantoms_in_parallel(
+    folder: Path, seeds: Sequence[int], config: PhantomConfig, label_map: Path | None = None
+) -> None:
+    """Do as `add_phantoms`, one process per core."""
+    workers = os.cpu_count() or 1
+    shares = [seeds[start::workers] for start in range(workers)]
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for done in [pool.submit(add_phantoms, folder, share, config, label_map) for share in shares]:
+            done.result()
 
 
 def read_anatomy(path: Path, seed: int) -> Anatomy:

@@ -25,11 +25,28 @@ _TUMOURS = {
 }
 
 
+# Licences of the label maps that training bodies were made of, where the package knows them.
+_ANATOMIES = {
+    "visible_human_male_3mm": {
+        "name": "HuBMAP CCF reference organs, Visible Human male, voxelised at 3 mm",
+        "what": "organ labels from which simulated bodies were made",
+        "licence": "CC BY 4.0",
+    },
+    "totalsegmentator_example_labels_3mm": {
+        "name": "TotalSegmentator example, 3 mm",
+        "what": "organ labels of one abdomen from which simulated bodies were made",
+        "licence": "Apache-2.0",
+        "citation": "Wasserthal J. et al. 2023, DOI 10.1148/ryai.230024",
+    },
+}
+
+
 def export_weights(
     state: State,
     config: TrainingConfig,
     phantoms: Path,
     real: Path | None,
+    anatomies: Sequence[Path],
     path: Path,
     *,
     name: str = "default",
@@ -41,11 +58,14 @@ def export_weights(
         config: The recipe it was trained by.
         phantoms: Folder of the simulated cases.
         real: Folder of the real ones, or None.
+        anatomies: Label maps that some of the simulated bodies were made of.
         path: Where to write; ends in `.safetensors`.
         name: What the weights are called.
     """
     counts = {"simulated_cases": len(list(phantoms.glob("*/case.json")))}
     counts |= {"real_tumours": len(list(real.glob("*/case.json"))) if real else 0}
+    stems = [anatomy.name.split(".")[0] for anatomy in anatomies]
+    data = [_PHANTOMS, *(_ANATOMIES.get(s, {"name": s, "licence": "unknown"}) for s in stems)]
     description = ModelDescription(
         name=name,
         architecture="compact",
@@ -54,7 +74,7 @@ def export_weights(
         normalisation="log1p",
         prompt_policy="all",
         licence="Apache-2.0",
-        training_data=[_PHANTOMS, _TUMOURS] if real else [_PHANTOMS],
+        training_data=[*data, _TUMOURS] if real else data,
         training={
             "recipe": "compact",
             "steps": state.step,

@@ -44,9 +44,9 @@ class TrainingConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     episode: EpisodeConfig = field(default_factory=EpisodeConfig)
     batch_size: int = 4
-    learning_rate: float = 1e-3
+    learning_rate: float = 6e-4
     weight_decay: float = 0.02
-    warmup_steps: int = 100
+    warmup_steps: int = 150
     clip_norm: float = 1.0
     ema_decay: float = 0.998
     minutes: float = 60.0

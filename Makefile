@@ -1,0 +1,41 @@
+# `make demo` and `make test` set everything up by themselves; `make help` lists the rest.
+PYTHON ?= python3
+# On Linux, PyPI's torch brings gigabytes of CUDA. For a CPU build:
+#   make setup PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_FLAGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test lint format clean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## Build .venv with everything in it; .venv/bin/seganypet is the command
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS) torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS) --editable ".[train,dev]"
+	touch $(STAMP)
+
+# make demo                                  a simulated scan
+# make demo PET=scan CLICKS="64,70,34"       a scan of yours: clicks as voxels i,j,k, several with spaces between
+demo: $(STAMP)  ## Segment a simulated scan, or PET=path at CLICKS="i,j,k …"
+	$(BIN)/seganypet demo $(if $(PET),--pet "$(PET)") $(foreach click,$(CLICKS),--click $(click)) -o demo
+
+test: $(STAMP)  ## Run all tests
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Bring all files into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove .venv and what the demo wrote
+	rm -rf $(VENV) demo

@@ -1,0 +1,61 @@
+"""A network whose answers can be worked out by hand: voxels at least half as hot as the clicked one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seganypet.models.model import ModelDescription, SegmentationModel
+
+
+class HalfOfClick(nn.Module):
+    """Logit +4 where the patch exceeds half the hottest positive click's value, -4 elsewhere; counts its calls.
+
+    A negative click excludes the voxels nearer to it than to any positive click. Without a positive click it keeps
+    what the previous logits say.
+    """
+
+    def __init__(self, patch_size: int = 16) -> None:
+        super().__init__()
+        self.patch_size = patch_size
+        self.logits_size = patch_size
+        self.encoded = 0
+        self.decoded = 0
+        self.seen: list[tuple[Tensor, Tensor, Tensor | None]] = []
+
+    def encode(self, patch: Tensor) -> Tensor:
+        self.encoded += 1
+        return patch
+
+    def decode(self, embedding: Tensor, coords: Tensor, labels: Tensor, low_res: Tensor | None) -> Tensor:
+        self.decoded += 1
+        self.seen.append((coords.clone(), labels.clone(), None if low_res is None else low_res.clone()))
+        points, kinds = coords[0], labels[0]
+        if not (kinds == 1).any():
+            return torch.full_like(embedding, -4.0) if low_res is None else low_res
+        values = [embedding[0, 0][tuple(p.round().long().clamp(0, self.patch_size - 1))] for p in points]
+        hottest = max(float(v) for v, k in zip(values, kinds, strict=True) if k == 1)
+        inside = embedding > hottest / 2
+        if (kinds == 0).any():
+            axis = torch.arange(self.patch_size).float()
+            grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1)
+            distance = torch.stack([(grid - p).norm(dim=-1) for p in points])
+            positive, negative = (distance[kinds == k].min(0).values for k in (1, 0))
+            inside = inside & (positive <= negative)
+        return torch.where(inside, 4.0, -4.0)
+
+    def upscale(self, low_res: Tensor) -> Tensor:
+        return low_res
+
+
+def half_of_click(*, patch_size: int = 16, spacing_mm: float = 4.0) -> SegmentationModel:
+    """Return the network as `load_model` would."""
+    description = ModelDescription(
+        name="half of click",
+        architecture="none",
+        config={},
+        spacing_mm=spacing_mm,
+        normalisation="log1p",
+        prompt_policy="all",
+    )
+    return SegmentationModel(HalfOfClick(patch_size), description, device=torch.device("cpu"))

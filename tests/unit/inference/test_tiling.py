@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seganypet.inference.tiling import holds, merge, open_neighbours, window_around
+
+P = 8
+
+
+def constant(value: float) -> np.ndarray:
+    return np.full((P, P, P), value, np.float32)
+
+
+def test_one_window_merges_to_itself():
+    logits = np.random.default_rng(0).normal(size=(P, P, P)).astype(np.float32)
+    merged = merge({(2, 3, 4): logits}, (20, 20, 20))
+    assert merged.start == (2, 3, 4)
+    assert merged.known.all()
+    np.testing.assert_allclose(merged.logits, logits, rtol=1e-6)
+
+
+def test_parts_outside_the_grid_are_dropped():
+    merged = merge({(-4, 0, 0): constant(1)}, (20, 20, 6))
+    assert merged.start == (0, 0, 0)
+    assert merged.logits.shape == (4, 8, 6)
+
+
+def test_two_windows_hand_over_gradually():
+    merged = merge({(0, 0, 0): constant(0), (4, 0, 0): constant(1)}, (20, 20, 20))
+    line = merged.logits[:, 4, 4]
+    np.testing.assert_allclose(line[:4], 0)
+    np.testing.assert_allclose(line[8:], 1)
+    # weights at half overlap: 7/8 5/8 3/8 1/8 of the first against 1/8 3/8 5/8 7/8 of the second
+    np.testing.assert_allclose(line[4:8], [1 / 8, 3 / 8, 5 / 8, 7 / 8], rtol=1e-5)
+
+
+@given(st.floats(-9, 9), st.lists(st.tuples(*[st.integers(-6, 14)] * 3), min_size=1, max_size=5, unique=True))
+def test_windows_that_agree_leave_no_seam(value: float, starts: list[tuple[int, int, int]]):
+    merged = merge({s: constant(value) for s in starts}, (16, 16, 16))
+    np.testing.assert_allclose(merged.logits[merged.known], value, atol=1e-5)
+    assert not merged.logits[~merged.known].any()
+
+
+def test_given_mask_fills_what_no_window_saw_and_fades_at_centres():
+    base = np.full((20, 20, 20), -5, np.float32)
+    merged = merge({(0, 0, 0): constant(5), (12, 12, 12): constant(5)}, (20, 20, 20), base)
+    assert merged.logits[0, 19, 0] == pytest.approx(-5)
+    assert merged.logits[4, 4, 4] > 4.5
+
+
+def test_crop_returns_zero_where_nothing_is_known():
+    merged = merge({(4, 4, 4): constant(2)}, (20, 20, 20))
+    crop = merged.crop((0, 4, 4), (8, 8, 8))
+    assert not crop[:4].any()
+    np.testing.assert_allclose(crop[4:], 2, rtol=1e-6)
+
+
+def slab(axis: int, at: slice) -> np.ndarray:
+    region = np.zeros((P, P, P), bool)
+    index = [slice(2, 5)] * 3
+    index[axis] = at
+    region[tuple(index)] = True
+    return region
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_window_is_added_beyond_the_face_that_is_reached(axis: int):
+    step = [0, 0, 0]
+    step[axis] = 4
+    up = tuple(8 + s for s in step)
+    down = tuple(8 - s for s in step)
+    assert list(open_neighbours(slab(axis, slice(4, 8)), (8, 8, 8), (40, 40, 40))) == [up]
+    assert list(open_neighbours(slab(axis, slice(0, 4)), (8, 8, 8), (40, 40, 40))) == [down]
+    assert list(open_neighbours(slab(axis, slice(3, 5)), (8, 8, 8), (40, 40, 40))) == []
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_growth_ends_where_the_image_ends(axis: int):
+    window, shape = [8, 8, 8], [40, 40, 40]
+    shape[axis] = 16
+    assert list(open_neighbours(slab(axis, slice(4, 8)), tuple(window), tuple(shape))) == []
+    window[axis] = -3
+    assert list(open_neighbours(slab(axis, slice(0, 4)), tuple(window), tuple(shape))) == []
+
+
+def test_a_few_voxels_at_a_face_open_no_window():
+    region = np.zeros((P, P, P), bool)
+    region[7, 4, 2:5] = True
+    assert list(open_neighbours(region, (8, 8, 8), (40, 40, 40))) == []
+
+
+def test_window_is_centred_on_the_point():
+    assert window_around((10.2, 3.0, 7.9), 8) == (6, -1, 4)
+
+
+def test_holds_counts_the_voxels_full_extent():
+    assert holds((0, 0, 0), (-0.5, 7.5, 3), P)
+    assert not holds((0, 0, 0), (-0.6, 3, 3), P)
+    assert not holds((0, 0, 0), (0.4, 3, 3), P, margin=1)
