@@ -15,6 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seganypet.errors import UsageError
+from seganypet.models.checks import check_cube, check_points
 from seganypet.models.compact_layers import Down, ResidualBlock, Up, depth_to_space, space_to_depth
 from seganypet.models.compact_prompts import CompactPromptEncoder, position_features
 from seganypet.models.two_way_transformer import TwoWayTransformer
@@ -31,6 +33,9 @@ class CompactConfig:
         transformer_blocks: Self-attention blocks of the image encoder at 1/8.
         decoder_blocks: Two-way attention blocks of the mask decoder at 1/8.
         num_heads: Attention heads.
+
+    Raises:
+        UsageError: Sizes that do not fit each other.
     """
 
     patch_size: int = 64
@@ -39,6 +44,21 @@ class CompactConfig:
     transformer_blocks: int = 3
     decoder_blocks: int = 2
     num_heads: int = 6
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "encoder_blocks"):
+            sizes = tuple(getattr(self, name))
+            if len(sizes) != 3 or min(sizes) < 1:
+                raise UsageError(f"{name}={sizes}; use three numbers of 1 or more")
+        for name in ("patch_size", "transformer_blocks", "decoder_blocks", "num_heads"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name}={getattr(self, name)}; use 1 or more")
+        if self.patch_size % 8:
+            raise UsageError(f"patch_size={self.patch_size}; use a multiple of 8")
+        if self.channels[2] % (2 * self.num_heads):
+            raise UsageError(
+                f"channels={self.channels}; the last must be a multiple of 2 x num_heads = {2 * self.num_heads}"
+            )
 
 
 class CompactEmbedding(NamedTuple):
@@ -165,7 +185,12 @@ class CompactSegmenter(nn.Module):
         return self.config.patch_size
 
     def encode(self, patch: Tensor) -> CompactEmbedding:
-        """Return the image embedding of a normalised patch [B, 1, P, P, P]."""
+        """Return the image embedding of a normalised patch [B, 1, P, P, P].
+
+        Raises:
+            GeometryError: A patch of another shape.
+        """
+        check_cube("patch", patch, 1, self.patch_size)
         embedding: CompactEmbedding = self.image_encoder(patch)
         return embedding
 
@@ -183,7 +208,14 @@ class CompactSegmenter(nn.Module):
             point_coords: Clicks in voxels of the patch, integer = voxel centre, [B, N, 3]; N may be 0.
             point_labels: 1 positive, 0 negative, -1 padding, [B, N].
             low_res_logits: The previous prediction [B, 1, P, P, P], 0 where nothing is known, or None.
+
+        Raises:
+            GeometryError: Logits of another shape.
+            PromptError: Coordinates and labels that do not match, or an unknown label.
         """
+        check_points(point_coords, point_labels)
+        if low_res_logits is not None:
+            check_cube("low_res_logits", low_res_logits, 1, self.logits_size)
         maps, tokens = self.prompt_encoder(image_embedding, point_coords, point_labels, low_res_logits)
         position = position_features(
             image_embedding.coarse.shape[2:], self.prompt_encoder.position, like=image_embedding.coarse

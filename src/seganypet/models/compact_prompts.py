@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from seganypet.models.checks import check_labels
 from seganypet.models.compact_layers import space_to_depth
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ class CompactPromptEncoder(nn.Module):
             coords: [B, N, 3] in patch voxels.
             labels: 1 positive, 0 negative, -1 padding, [B, N].
             logits: Previous prediction [B, 1, P, P, P] or None.
+
+        Raises:
+            PromptError: A label other than these.
         """
+        check_labels(labels)
         patch = embedding.patch
         uptake = _sample(_smooth(patch), coords)[..., 0]
         distance = _distance_maps(coords, labels, patch.shape[-1])

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from seganypet.errors import WeightsError
+from seganypet.errors import UsageError, WeightsError
 from seganypet.models.compact import CompactConfig, CompactSegmenter
 from seganypet.models.sam3d import SAM3DConfig, SegAny3D
 
@@ -29,8 +29,12 @@ def build_network(architecture: str, config: Mapping[str, Any]) -> nn.Module:
         config: Arguments of `CompactConfig` or `SAM3DConfig`; lists stand for tuples, as JSON gives them.
 
     Raises:
-        WeightsError: The architecture or an argument of its configuration is unknown.
+        WeightsError: The architecture or an argument of its configuration is unknown, or the sizes do not fit.
     """
+    if not isinstance(config, Mapping):
+        raise WeightsError(
+            f'configuration of architecture "{architecture}" is {config!r}; expected arguments'
+        )
     arguments: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in config.items()
     }
@@ -39,7 +43,7 @@ def build_network(architecture: str, config: Mapping[str, Any]) -> nn.Module:
             return CompactSegmenter(CompactConfig(**arguments))
         if architecture == "sam3d":
             return SegAny3D(SAM3DConfig(**arguments))
-    except TypeError as error:
+    except (TypeError, ValueError, UsageError) as error:
         raise WeightsError(f'configuration of architecture "{architecture}": {error}') from error
     raise WeightsError(
         f'architecture "{architecture}" is unknown; expected one of {", ".join(ARCHITECTURES)}'

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from seganypet.errors import PromptError
+from seganypet.models.checks import check_labels
 from seganypet.models.layers import LayerNorm3d
 
 PADDING, NEGATIVE, POSITIVE = -1, 0, 1
@@ -92,7 +92,7 @@ class PromptEncoder(nn.Module):
         Raises:
             PromptError: A label other than these.
         """
-        _check_labels(point_labels)
+        check_labels(point_labels)
         coords = point_coords.to(self.pe_layer.positional_encoding_gaussian_matrix)
         coords = nn.functional.pad(coords, (0, 0, 0, 1))
         labels = nn.functional.pad(point_labels.long(), (0, 1), value=PADDING)
@@ -121,10 +121,3 @@ class PromptEncoder(nn.Module):
     def dense_position_encoding(self) -> Tensor:
         """Return the position encoding of the image embedding's tokens, [1, dim, grid, grid, grid]."""
         return self.pe_layer.grid(self.grid_size)
-
-
-def _check_labels(labels: Tensor) -> None:
-    known = (labels == POSITIVE) | (labels == NEGATIVE) | (labels == PADDING)
-    if not bool(known.all()):
-        found = labels[~known].flatten()[0].item()
-        raise PromptError(f"point_labels holds {found}; use 1 (positive), 0 (negative) or -1 (padding)")

@@ -11,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from seganypet.errors import GeometryError, PromptError, UsageError
+from seganypet.models.checks import check_cube, check_points
 from seganypet.models.image_encoder import ImageEncoder
 from seganypet.models.mask_decoder import MaskDecoder
 from seganypet.models.prompt_encoder import PromptEncoder
@@ -172,7 +173,7 @@ class SegAny3D(nn.Module):
         Raises:
             GeometryError: A patch of another shape.
         """
-        _check_cube("patch", patch, 1, self.config.patch_size)
+        check_cube("patch", patch, 1, self.config.patch_size)
         image_embedding: Tensor = self.image_encoder(patch)
         return image_embedding
 
@@ -199,9 +200,9 @@ class SegAny3D(nn.Module):
             PromptError: Coordinates and labels that do not match, or an unknown label.
         """
         config = self.config
-        _check_cube("image_embedding", image_embedding, config.out_channels, config.grid_size)
+        check_cube("image_embedding", image_embedding, config.out_channels, config.grid_size)
         if low_res_logits is not None:
-            _check_cube("low_res_logits", low_res_logits, 1, config.low_res_size)
+            check_cube("low_res_logits", low_res_logits, 1, config.low_res_size)
         _check_points(point_coords, point_labels)
         batch = _common_batch(image_embedding, point_coords, low_res_logits)
         if low_res_logits is None:
@@ -220,7 +221,7 @@ class SegAny3D(nn.Module):
 
     def upscale(self, low_res_logits: Tensor) -> Tensor:
         """Return the logits on the voxels of the patch, [B, 1, patch, patch, patch], trilinear."""
-        _check_cube("low_res_logits", low_res_logits, 1, self.config.low_res_size)
+        check_cube("low_res_logits", low_res_logits, 1, self.config.low_res_size)
         side = self.config.patch_size
         return F.interpolate(low_res_logits, size=(side, side, side), mode="trilinear", align_corners=False)
 
@@ -235,21 +236,13 @@ class SegAny3D(nn.Module):
         return self.decode(self.encode(patch), point_coords, point_labels, low_res_logits)
 
 
-def _check_cube(name: str, tensor: Tensor, channels: int, side: int) -> None:
-    expected = (channels, side, side, side)
-    if tensor.shape[1:] != expected:
-        raise GeometryError(f"{name} has shape {tuple(tensor.shape)}; this model takes {('B', *expected)}")
-
-
 def _check_points(point_coords: Tensor | None, point_labels: Tensor | None) -> None:
     if point_coords is None and point_labels is None:
         return
     if point_coords is None or point_labels is None:
         missing = "point_coords" if point_coords is None else "point_labels"
         raise PromptError(f"{missing} is None; give coordinates and labels, or neither")
-    if point_coords.ndim != 3 or point_coords.shape[2] != 3 or point_labels.shape != point_coords.shape[:2]:
-        found = f"{tuple(point_coords.shape)} and {tuple(point_labels.shape)}"
-        raise PromptError(f"point_coords and point_labels have shapes {found}; give [B, N, 3] and [B, N]")
+    check_points(point_coords, point_labels)
 
 
 def _common_batch(image_embedding: Tensor, point_coords: Tensor | None, low_res_logits: Tensor | None) -> int:

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from seganypet.errors import SegAnyPETWarning, WeightsError
+from seganypet.errors import OutputError, SegAnyPETWarning, UsageError, WeightsError
 from seganypet.models.model import ModelDescription, Precision, SegmentationModel
 from seganypet.models.presets import build_network
 
@@ -38,6 +38,7 @@ def load_model(
 
     Raises:
         WeightsError: No such weights, a file that is truncated or of another system, or an unknown device.
+        UsageError: The precision is unknown.
     """
     path = weights_path(weights)
     description = read_description(path)
@@ -50,6 +51,8 @@ def load_model(
 def shipped_weights() -> list[str]:
     """Return the names of the weights that come with the package."""
     folder = resources.files("seganypet") / "weights"
+    if not folder.is_dir():
+        return []
     return sorted(
         p.name.removesuffix(".safetensors") for p in folder.iterdir() if p.name.endswith(".safetensors")
     )
@@ -66,13 +69,14 @@ def weights_path(weights: str | os.PathLike[str]) -> Path:
         if path.is_file():
             return path
         raise WeightsError(
-            f"{path}: no such weight file; shipped weights are: {', '.join(shipped_weights())}"
+            f"{path}: no such weight file; shipped weights are: {', '.join(shipped_weights()) or 'none'}"
         )
     if path.suffix in (".pth", ".pt", ".ckpt"):
         raise WeightsError(f"{path}: only .safetensors weights with a .json description can be loaded")
     if str(weights) not in shipped_weights():
         raise WeightsError(
-            f'no weights named "{weights}"; shipped are: {", ".join(shipped_weights())}; or give a .safetensors path'
+            f'no weights named "{weights}"; shipped are: {", ".join(shipped_weights()) or "none"}; '
+            "or give a .safetensors path"
         )
     return Path(str(resources.files("seganypet") / "weights" / f"{weights}.safetensors"))
 
@@ -93,7 +97,9 @@ def read_description(path: Path) -> ModelDescription:
     except (OSError, ValueError) as error:
         raise WeightsError(f"{sidecar}: cannot be read as JSON ({error})") from error
     known = {f.name for f in fields(ModelDescription)}
-    if not isinstance(content, dict) or (unknown := set(content) - known):
+    if not isinstance(content, dict):
+        raise WeightsError(f"{sidecar}: holds no description; copy it again from beside the weights")
+    if unknown := content.keys() - known:
         raise WeightsError(f"{sidecar}: unknown fields {sorted(unknown)}; written by a newer version?")
     try:
         description = ModelDescription(**content)
@@ -113,17 +119,24 @@ def save_weights(network: nn.Module, description: ModelDescription, path: Path) 
         network: The network; float16 keeps 11 bits of every weight.
         description: Its `sha256` is filled in.
         path: Ends in `.safetensors`.
+
+    Raises:
+        WeightsError: A weight is not finite, or too large for 16 bits.
+        OutputError: The files cannot be written.
     """
+    if path.suffix != ".safetensors":
+        raise OutputError(f"{path}: weights are written as .safetensors; name the file so")
     tensors = {
         name: (t.half() if t.is_floating_point() else t).contiguous()
         for name, t in network.state_dict().items()
     }
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"format": "seganypet", "architecture": description.architecture})
-    partial.replace(path)
-    complete = replace(description, sha256=sha256_of(path))
-    partial.write_text(json.dumps(asdict(complete), indent=2) + "\n")
-    partial.replace(path.with_suffix(".json"))
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise WeightsError(f"{name} holds values that are no 16-bit numbers; did the training diverge?")
+    content = save(tensors, metadata={"format": "seganypet", "architecture": description.architecture})
+    complete = replace(description, sha256=hashlib.sha256(content).hexdigest())
+    _write(path, content)
+    _write(path.with_suffix(".json"), (json.dumps(asdict(complete), indent=2) + "\n").encode())
     return complete
 
 
@@ -131,6 +144,17 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
@@ -163,12 +187,14 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, ImportError) as error:
         raise WeightsError(f'device "{name}" is not available here ({str(error).splitlines()[0]})') from error
     return device
 
 
 def _precision(wanted: Literal["auto", "float32", "bfloat16"], device: torch.device) -> Precision:
+    if wanted not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f'precision "{wanted}" is unknown; choose auto, float32 or bfloat16')
     native = device.type == "cuda" or _cpu_has_bfloat16()
     if wanted == "auto":
         return "bfloat16" if native else "float32"
