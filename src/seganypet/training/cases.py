@@ -87,7 +87,9 @@ def save_case(
     targets = [_target(name, kind, ids, maps[kind], boxes[kind], spacing_mm) for name, kind, ids in named]
     kept = [asdict(t) for t in targets if t is not None and t.voxels >= min_voxels]
     description = {"spacing_mm": spacing_mm, "targets": kept}
-    (folder / "case.json").write_text(json.dumps(description))
+    partial = folder / "case.json.partial"
+    partial.write_text(json.dumps(description))
+    partial.replace(folder / "case.json")  # training that reads the folder meanwhile never sees half of it
 
 
 def load_case(folder: Path) -> CachedCase:

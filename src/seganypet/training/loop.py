@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,7 @@ from torch.utils.data import DataLoader
 from seganypet.errors import SegAnyPETError
 from seganypet.models.compact import CompactConfig, CompactSegmenter
 from seganypet.training.episode import EpisodeConfig, Loss, run_episode
-from seganypet.training.sampling import PatchStream, Sample, SamplingConfig
+from seganypet.training.sampling import PatchStream, Sample, SamplingConfig, load_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +96,11 @@ def train(
         log_every: Steps between lines of `run/log.jsonl`.
 
     Raises:
-        SegAnyPETError: The loss is not finite, or there is a checkpoint and `resume` is not asked for.
+        SegAnyPETError: The loss is not finite, there are no cases, or there is a checkpoint that cannot be continued
+            or is not to be (`resume`).
     """
+    if not load_all(phantoms):
+        raise SegAnyPETError(f"{phantoms}: no training cases with targets; write some with save_case")
     run.mkdir(parents=True, exist_ok=True)
     state = _begin(run / "checkpoint.pt", config, resume)
     rng = np.random.default_rng([config.seed, state.step])
@@ -138,12 +142,23 @@ def _begin(checkpoint: Path, config: TrainingConfig, resume: bool) -> State:
         return state
     if not resume:
         raise SegAnyPETError(f"{checkpoint} exists; continue it with --resume or choose another folder")
-    stored = torch.load(checkpoint, weights_only=True)
+    stored = _load(checkpoint)
+    if stored["config"]["architecture"] != asdict(config.architecture):
+        raise SegAnyPETError(f"{checkpoint} holds a network of other sizes; choose another folder")
     model.load_state_dict(stored["model"])
     state.average.load_state_dict(stored["average"])
     optimiser.load_state_dict(stored["optimiser"])
     state.step, state.seconds = stored["step"], stored["seconds"]
     return state
+
+
+def _load(checkpoint: Path) -> dict[str, Any]:
+    try:
+        stored: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        first = str(error).splitlines()[0]
+        raise SegAnyPETError(f"{checkpoint} cannot be read ({first}); remove it to start anew") from error
+    return stored
 
 
 def _batches(phantoms: Path, real: Path | None, config: TrainingConfig, seed: int) -> Iterator[Sample]:
@@ -159,16 +174,21 @@ def _step(
         group["lr"] = _learning_rate(state, config)
     with torch.autocast("cpu", torch.bfloat16):
         total, scores = run_episode(state.model, batch, loss, config.episode, rng)
-    if not torch.isfinite(total):
-        raise SegAnyPETError(
-            f"the loss is {float(total)} at step {state.step}; lower the learning rate and resume"
-        )
+    _require_finite("loss", total, state)
     state.optimiser.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
+    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
+    _require_finite("gradient", norm, state)  # before it can reach weights and checkpoint
     state.optimiser.step()
     _update_average(state, config.ema_decay)
     return float(total.detach()), scores
+
+
+def _require_finite(what: str, value: Tensor, state: State) -> None:
+    if not torch.isfinite(value):
+        raise SegAnyPETError(
+            f"the {what} is {float(value)} at step {state.step}; lower the learning rate and resume"
+        )
 
 
 def _learning_rate(state: State, config: TrainingConfig) -> float:

@@ -61,13 +61,13 @@ class PatchStream(IterableDataset[Sample]):
         """Yield samples; each worker has its own seed."""
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        phantoms, real, drawn = _load_all(self.phantoms), _load_all(self.real), 0
+        phantoms, real, drawn = load_all(self.phantoms), load_all(self.real), 0
         while True:
             pool = real if real and rng.random() < self.config.real_share else phantoms
             yield draw_sample(pool[rng.integers(len(pool))], self.config, rng)
             drawn += 1
             if drawn % 200 == 0:
-                phantoms = _load_all(self.phantoms)
+                phantoms = load_all(self.phantoms)
 
 
 def draw_sample(case: CachedCase, config: SamplingConfig, rng: np.random.Generator) -> Sample:
@@ -110,11 +110,12 @@ def _cut(
     return _resize(suv, size, "trilinear"), _resize(reference, size, "nearest-exact") > 0.5, local
 
 
-def _load_all(folder: Path | None) -> list[CachedCase]:
-    """Return every complete case of a folder, in a fixed order."""
+def load_all(folder: Path | None) -> list[CachedCase]:
+    """Return every complete case of a folder that has a target, in a fixed order."""
     if folder is None:
         return []
-    return [load_case(done.parent) for done in sorted(folder.glob("*/case.json"))]
+    cases = (load_case(done.parent) for done in sorted(folder.glob("*/case.json")))
+    return [case for case in cases if case.targets]
 
 
 def _choose_target(targets: Sequence[Target], lesion_share: float, rng: np.random.Generator) -> Target:
