@@ -35,11 +35,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate, train, write RUN/weights.safetensors."""
+    from seganypet.errors import UsageError
     from seganypet.training.build import add_phantoms_in_parallel, add_tumours
     from seganypet.training.export import export_weights
     from seganypet.training.loop import train
     from seganypet.training.recipes import FIRST_TRAINING_SEED, compact, training_phantoms
 
+    if not arguments.minutes > 0:
+        raise UsageError(f"--minutes {arguments.minutes:g}: expected more than 0")
+    if arguments.cases < 1:
+        raise UsageError(f"--cases {arguments.cases}: expected 1 or more")
     folder: Path = arguments.output
     phantoms, config = folder / "phantoms", compact(minutes=arguments.minutes)
     seeds = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + arguments.cases)

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from seganypet.errors import ImageValueError
 from seganypet.evaluation.metrics import dice
 from seganypet.evaluation.thresholds import region_growing, threshold_41
 from seganypet.inference import Session
@@ -103,7 +104,12 @@ def dice_per_click(
         clicks: How many.
         first: Policy of the first click.
         generator: Source of randomness for a random first click.
+
+    Raises:
+        ImageValueError: The reference is empty: there is nothing to click, and any method would be perfect.
     """
+    if not reference.any():
+        raise ImageValueError("the reference is empty: there is nothing to click; leave this target out")
     method.restart()
     prediction = np.zeros_like(reference)
     for number in range(clicks):
