@@ -75,12 +75,8 @@ def _weights() -> list[dict[str, Any]]:
 
     from seganypet.models.weights import read_description, shipped_weights, weights_path
 
-    try:
-        names = shipped_weights()
-    except OSError:  # no folder of weights: a source tree before any were trained
-        return []
     found = []
-    for name in names:
+    for name in shipped_weights():
         try:
             found.append(asdict(read_description(weights_path(name))))
         except WeightsError as error:

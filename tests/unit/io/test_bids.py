@@ -200,7 +200,9 @@ def test_warns_where_several_frames_became_one_image(save):
 
 
 def test_refuses_bq_ml_with_nothing_to_convert_by(save):
-    with pytest.raises(ImageValueError, match=r"Bq/ml.*weight_kg \(--weight-kg KG\).*sidecar sub-01_pet\.json"):
+    with pytest.raises(
+        ImageValueError, match=r"Bq/ml.*weight_kg \(--weight-kg KG\).*sidecar sub-01_pet\.json"
+    ):
         read_nifti(save(activity(), None))
 
 
