@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import argparse
 import platform
-import resource
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -41,9 +41,12 @@ def body(shape: Sequence[int], spacing_mm: Sequence[float]) -> tuple[Volume, tup
     return Volume(suv, np.diag([*spacing_mm, 1.0])), (centre[0], centre[1], centre[2])
 
 
-def peak_mib() -> float:
-    """Return the largest resident memory of this process so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak_mib(*, reset: bool = False) -> float:
+    """Return the largest resident memory since the last reset, in MiB (Linux)."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def main() -> None:
@@ -57,7 +60,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model = load_model(arguments.weights)
     volume, (i, j, k) = body(arguments.shape, arguments.spacing)
-    before = peak_mib()
+    before = peak_mib(reset=True)
     times: dict[str, float] = {}
     session = Session(model)
     times["set_volume"] = _timed(lambda: session.set_volume(volume))

@@ -28,7 +28,7 @@ _PROJECTIONS: tuple[Plane, ...] = ("coronal", "sagittal")
 _SLICES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 # Sizes in inches.
 _HEIGHT, _HEADING, _LEGEND_ROW, _SLICE_WIDTH, _COLOUR_BAR, _EDGE = 7.2, 0.85, 0.24, 3.9, 0.9, 0.25
-_CHARACTER, _HANDLE = 0.078, 0.75
+_CHARACTER, _HANDLE, _WIDEST = 0.078, 0.75, 4.4
 _DPI = 130
 
 
@@ -121,7 +121,7 @@ def _widths(scene: Scene) -> list[float]:
     width_mm, depth_mm, length_mm = (
         (last - first + 1) * mm for (first, last), mm in zip(scene.whole, scene.spacing_mm, strict=True)
     )
-    inches_per_mm = _HEIGHT / max(length_mm, width_mm, depth_mm)
+    inches_per_mm = min(_HEIGHT / length_mm, _WIDEST / max(width_mm, depth_mm))
     return [max(width_mm * inches_per_mm, 1.5), max(depth_mm * inches_per_mm, 1.5), _SLICE_WIDTH]
 
 
