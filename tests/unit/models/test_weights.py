@@ -1,0 +1,326 @@
+"""Weight files: what goes in comes out in 16 bits; everything else is refused and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from seganypet.errors import OutputError, SegAnyPETWarning, UsageError, WeightsError
+from seganypet.models import weights
+from seganypet.models.compact import CompactConfig, CompactSegmenter
+from seganypet.models.model import ModelDescription
+from seganypet.models.weights import load_model, read_description, save_weights, sha256_of, weights_path
+
+CONFIG = CompactConfig(
+    patch_size=16,
+    channels=(4, 8, 12),
+    encoder_blocks=(1, 1, 1),
+    transformer_blocks=1,
+    decoder_blocks=1,
+    num_heads=2,
+)
+DESCRIPTION = ModelDescription(
+    name="tiny",
+    architecture="compact",
+    config=asdict(CONFIG),
+    spacing_mm=4.0,
+    normalisation="log1p",
+    prompt_policy="all",
+    licence="Apache-2.0",
+    training_data=[{"name": "phantom", "citation": "Vallières M. et al. 2015"}],
+    training={"steps": 3},
+    metrics={"dice": 0.5},
+    date="2026-01-02",
+)
+
+
+def network(seed: int = 0) -> CompactSegmenter:
+    torch.manual_seed(seed)
+    return CompactSegmenter(CONFIG)
+
+
+@pytest.fixture
+def saved(tmp_path) -> Path:
+    path = tmp_path / "tiny.safetensors"
+    save_weights(network(), DESCRIPTION, path)
+    return path
+
+
+def describe(path: Path, **changes) -> None:
+    """Change the description beside a weight file."""
+    sidecar = path.with_suffix(".json")
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | changes))
+
+
+def test_weights_come_back_rounded_to_sixteen_bits(saved):
+    model = load_model(saved, device="cpu", precision="float32")
+    for name, parameter in network().named_parameters():
+        loaded = model.network.get_parameter(name)
+        assert loaded.dtype == torch.float32
+        assert torch.equal(loaded, parameter.half().float()), name
+        assert not loaded.requires_grad
+    assert {t.dtype for t in load_file(saved).values()} == {torch.float16}
+    assert model.description.name == "tiny"
+    assert model.patch_size == 16
+
+
+def test_loaded_model_predicts_as_the_saved_network(saved):
+    patch = torch.rand(1, 1, 16, 16, 16, generator=torch.Generator().manual_seed(1))
+    coords, labels = torch.tensor([[[8.0, 8, 8]]]), torch.tensor([[1]])
+    original = network().requires_grad_(False)
+    model = load_model(str(saved), device="cpu", precision="float32")
+    torch.testing.assert_close(
+        model.decode(model.encode(patch), coords, labels),
+        original.decode(original.encode(patch), coords, labels),
+        rtol=0.01,
+        atol=0.01,
+    )
+
+
+def test_description_comes_back_with_the_files_hash(saved):
+    complete = save_weights(network(), DESCRIPTION, saved)
+    assert complete == replace(DESCRIPTION, sha256=sha256_of(saved))
+    assert asdict(read_description(saved)) == json.loads(json.dumps(asdict(complete)))
+
+
+def test_description_needs_no_optional_field(saved):
+    required = ("name", "architecture", "config", "spacing_mm", "normalisation", "prompt_policy")
+    content = {key: asdict(DESCRIPTION)[key] for key in required}
+    saved.with_suffix(".json").write_text(json.dumps(content))
+    description = read_description(saved)
+    assert description.intended_use.startswith("Research use only")
+    assert description.licence == "unknown"
+
+
+def test_saving_leaves_two_files_that_others_may_read(saved):
+    assert sorted(p.name for p in saved.parent.iterdir()) == ["tiny.json", "tiny.safetensors"]
+    if os.name == "posix":
+        mask = os.umask(0)
+        os.umask(mask)
+        assert saved.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_network_in_channels_last_order_is_saved_too(tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    save_weights(network().to(memory_format=torch.channels_last_3d), DESCRIPTION, path)
+    model = load_model(path, device="cpu")
+    assert torch.equal(
+        model.network.image_encoder.stem.weight, network().image_encoder.stem.weight.half().float()
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 70_000.0])
+def test_refuses_to_save_weights_that_are_no_sixteen_bit_numbers(tmp_path, value):
+    diverged = network()
+    with torch.no_grad():
+        diverged.mask_decoder.head.bias[0] = value
+    with pytest.raises(
+        WeightsError, match=r"mask_decoder\.head\.bias holds values that are no 16-bit numbers"
+    ):
+        save_weights(diverged, DESCRIPTION, tmp_path / "tiny.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_to_save_under_another_suffix_or_in_a_missing_folder(tmp_path):
+    with pytest.raises(OutputError, match=r"tiny\.pth: weights are written as \.safetensors"):
+        save_weights(network(), DESCRIPTION, tmp_path / "tiny.pth")
+    with pytest.raises(OutputError, match=r"cannot be written \(No such file"):
+        save_weights(network(), DESCRIPTION, tmp_path / "missing" / "tiny.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_write_keeps_the_old_files(saved, monkeypatch):
+    before = {p: p.read_bytes() for p in saved.parent.iterdir()}
+
+    def full_disk(path: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(OutputError, match="No space left on device"):
+        save_weights(network(1), DESCRIPTION, saved)
+    assert {p: p.read_bytes() for p in saved.parent.iterdir()} == before
+
+
+def test_kill_between_weights_and_description_is_noticed(saved):
+    description = saved.with_suffix(".json").read_text()
+    save_weights(network(1), DESCRIPTION, saved)
+    saved.with_suffix(".json").write_text(description)
+    with pytest.raises(WeightsError, match="differs from its description's sha256"):
+        load_model(saved)
+
+
+def test_refuses_a_missing_description(saved):
+    saved.with_suffix(".json").unlink()
+    with pytest.raises(
+        WeightsError, match=r"its description tiny\.json is missing; keep both files together"
+    ):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"name": ', b"\xff\xfe\x00"])
+def test_refuses_a_description_that_is_no_json(saved, content):
+    saved.with_suffix(".json").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"tiny\.json: cannot be read as JSON"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("content", ["[]", '"tiny"', "null", "3"])
+def test_refuses_json_that_is_no_description(saved, content):
+    saved.with_suffix(".json").write_text(content)
+    with pytest.raises(WeightsError, match=r"tiny\.json: holds no description"):
+        load_model(saved)
+
+
+def test_refuses_unknown_fields(saved):
+    describe(saved, flavour="sweet")
+    with pytest.raises(WeightsError, match=r"unknown fields \['flavour'\]; written by a newer version\?"):
+        load_model(saved)
+
+
+def test_refuses_missing_fields(saved):
+    sidecar = saved.with_suffix(".json")
+    content = json.loads(sidecar.read_text())
+    del content["spacing_mm"]
+    sidecar.write_text(json.dumps(content))
+    with pytest.raises(WeightsError, match=r"tiny\.json: .*missing.*'spacing_mm'"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("kept", [0, 5, 100, -1])
+def test_refuses_a_truncated_file(saved, kept):
+    saved.write_bytes(saved.read_bytes()[:kept])
+    with pytest.raises(WeightsError, match=r"tiny\.safetensors: differs .* the file is truncated"):
+        load_model(saved)
+    describe(saved, sha256="")  # nor where no hash is known
+    with pytest.raises(WeightsError, match=r"tiny\.safetensors: no readable safetensors file"):
+        load_model(saved)
+
+
+def test_refuses_a_file_with_one_changed_byte(saved):
+    content = bytearray(saved.read_bytes())
+    content[-1] ^= 1
+    saved.write_bytes(content)
+    with pytest.raises(WeightsError, match="another one"):
+        load_model(saved)
+
+
+def replace_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    save_file(tensors, path)
+    describe(path, sha256="")
+
+
+def test_refuses_foreign_tensors(saved):
+    replace_tensors(saved, {"backbone.weight": torch.zeros(3)})
+    with pytest.raises(WeightsError, match=r"lacks \d+ tensors \(image_encoder.*another architecture\?"):
+        load_model(saved)
+
+
+def test_refuses_missing_tensors(saved):
+    tensors = load_file(saved)
+    del tensors["mask_decoder.head.bias"]
+    replace_tensors(saved, tensors)
+    with pytest.raises(WeightsError, match=r"lacks 1 tensors \(mask_decoder\.head\.bias"):
+        load_model(saved)
+
+
+def test_refuses_extra_tensors(saved):
+    replace_tensors(saved, load_file(saved) | {"extra.weight": torch.zeros(3)})
+    with pytest.raises(WeightsError, match=r"holds unknown 1 tensors \(extra\.weight"):
+        load_model(saved)
+
+
+def test_refuses_tensors_of_another_shape(saved):
+    replace_tensors(saved, load_file(saved) | {"mask_decoder.head.bias": torch.zeros(3)})
+    with pytest.raises(WeightsError, match=r"has another shape for 1 tensors \(mask_decoder\.head\.bias"):
+        load_model(saved)
+
+
+def test_refuses_an_unknown_architecture(saved):
+    describe(saved, architecture="unet")
+    with pytest.raises(WeightsError, match='architecture "unet" is unknown'):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("config", [{"channels": [4, 8, 13]}, {"bogus": 1}, None, [1]])
+def test_refuses_a_bad_configuration(saved, config):
+    describe(saved, config=config)
+    with pytest.raises(WeightsError, match='configuration of architecture "compact"'):
+        load_model(saved)
+
+
+def test_refuses_a_configuration_of_other_sizes(saved):
+    describe(saved, config=asdict(CONFIG) | {"channels": [4, 8, 16]})
+    with pytest.raises(WeightsError, match="has another shape for"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("name", ["lesions", "", "no/such/folder"])
+def test_refuses_an_unknown_name(name):
+    with pytest.raises(WeightsError, match=f'no weights named "{name}"; shipped are: '):
+        load_model(name)
+
+
+def test_refuses_a_missing_file_and_a_folder(tmp_path):
+    with pytest.raises(WeightsError, match=r"gone\.safetensors: no such weight file"):
+        load_model(tmp_path / "gone.safetensors")
+    (tmp_path / "folder.safetensors").mkdir()
+    with pytest.raises(WeightsError, match=r"folder\.safetensors: no such weight file"):
+        load_model(tmp_path / "folder.safetensors")
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt"])
+def test_refuses_pickled_checkpoints(tmp_path, suffix):
+    path = tmp_path / f"weights{suffix}"
+    torch.save({}, path)
+    with pytest.raises(WeightsError, match=r"only \.safetensors weights"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "cuda:99", "hpu"])
+def test_refuses_an_unknown_device(saved, device):
+    with pytest.raises(WeightsError, match=f'device "{device}" is not available here'):
+        load_model(saved, device=device)
+
+
+def test_refuses_an_unknown_precision(saved):
+    with pytest.raises(UsageError, match='precision "float16" is unknown; choose auto, float32 or bfloat16'):
+        load_model(saved, device="cpu", precision="float16")
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_automatic_precision_is_what_the_processor_does_natively(saved, monkeypatch, native, expected):
+    monkeypatch.setattr(weights, "_cpu_has_bfloat16", lambda: native)
+    assert load_model(saved, device="cpu").precision == expected
+
+
+def test_warns_where_sixteen_bits_are_slower(saved, monkeypatch):
+    monkeypatch.setattr(weights, "_cpu_has_bfloat16", lambda: False)
+    with pytest.warns(SegAnyPETWarning, match="emulates bfloat16"):
+        assert load_model(saved, device="cpu", precision="bfloat16").precision == "bfloat16"
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch) -> Path:
+    """A package folder of our own, without weights."""
+    monkeypatch.setattr(weights.resources, "files", lambda name: tmp_path)
+    return tmp_path
+
+
+def test_shipped_weights_are_found_by_name(package):
+    (package / "weights").mkdir()
+    save_weights(network(), DESCRIPTION, package / "weights" / "default.safetensors")
+    assert weights.shipped_weights() == ["default"]
+    assert weights_path("default") == package / "weights" / "default.safetensors"
+    assert load_model(device="cpu").description.name == "tiny"
+
+
+def test_package_without_weights_says_so(package):
+    assert weights.shipped_weights() == []
+    with pytest.raises(WeightsError, match='no weights named "default"; shipped are: none; or give'):
+        load_model()
