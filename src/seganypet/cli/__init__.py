@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except SegAnyPETError as error:
             return _fail(str(error), _BAD_INPUT, debug)
         except KeyboardInterrupt:
-            return _fail("interrupted; nothing was kept", _INTERRUPTED, debug)
+            return _fail("interrupted", _INTERRUPTED, debug)
         except BrokenPipeError:  # whoever read our output has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _BROKEN_PIPE
