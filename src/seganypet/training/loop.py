@@ -156,8 +156,8 @@ def _load(checkpoint: Path) -> dict[str, Any]:
     try:
         stored: dict[str, Any] = torch.load(checkpoint, weights_only=True)
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        first = str(error).splitlines()[0]
-        raise SegAnyPETError(f"{checkpoint} cannot be read ({first}); remove it to start anew") from error
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise SegAnyPETError(f"{checkpoint} cannot be read ({why}); remove it to start anew") from error
     return stored
 
 
@@ -187,7 +187,7 @@ def _step(
 def _require_finite(what: str, value: Tensor, state: State) -> None:
     if not torch.isfinite(value):
         raise SegAnyPETError(
-            f"the {what} is {float(value)} at step {state.step}; lower the learning rate and resume"
+            f"the {what} is {float(value.detach())} at step {state.step}; lower the learning rate and resume"
         )
 
 
