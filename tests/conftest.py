@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Before torch is imported: with one thread small tensors are quicker, and tests beside other work far quicker.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED_DATA = Path(os.environ.get("SEGANYPET_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
