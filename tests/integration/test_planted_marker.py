@@ -9,10 +9,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from synthetic_model import half_of_click
 
 from seganypet.inference import Session
 from seganypet.io import read_volume, write_mask
+from synthetic_model import half_of_click
 
 ORIENTATIONS = [(p, s) for p in permutations(range(3)) for s in product((1, -1), repeat=3)]
 SPACING_MM = (2.0, 3.1, 4.4)

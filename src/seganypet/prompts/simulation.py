@@ -47,7 +47,7 @@ def next_click(
     if not error.any():
         return None
     if policy == "deepest":
-        ijk = deepest_voxel(largest_component(error), spacing_mm)
+        ijk = deepest_voxel(_largest_error(prediction, reference), spacing_mm)
     elif policy == "uniform":
         if generator is None:
             raise PromptError(
@@ -76,6 +76,12 @@ def deepest_voxel(mask: BoolArray, spacing_mm: tuple[float, float, float]) -> tu
     depth = ndimage.distance_transform_edt(np.pad(mask[box], 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
     i, j, k = _unravel(int(np.argmax(depth)), depth.shape)
     return i + box[0].start, j + box[1].start, k + box[2].start
+
+
+def _largest_error(prediction: BoolArray, reference: BoolArray) -> BoolArray:
+    """Return the largest component of what is missed or of what exceeds; the two kinds never join."""
+    kinds = [kind for kind in (reference & ~prediction, prediction & ~reference) if kind.any()]
+    return max((largest_component(kind) for kind in kinds), key=np.count_nonzero)
 
 
 def _bounding_box(mask: BoolArray) -> tuple[slice, slice, slice]:
