@@ -57,7 +57,7 @@ class Build:
 
 
 def draw_build(rng: np.random.Generator) -> Build:
-    """Return a random adult; heights after NCD-RisC 2016 (doi:10.7554/eLife.13410)."""
+    """Return a random adult; heights after NCD-RisC, eLife 2016."""
     female = bool(rng.random() < 0.5)
     height_m = rng.normal(1.64, 0.06) if female else rng.normal(1.77, 0.065)
     return Build(

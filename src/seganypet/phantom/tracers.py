@@ -13,10 +13,9 @@ from seganypet.errors import UsageError
 Tracer = Literal["fdg", "psma", "random"]
 TRACERS: tuple[Tracer, ...] = ("fdg", "psma", "random")
 
-# Median SUV and log standard deviation. FDG: liver, blood, spleen, marrow, lung, muscle and fat after
-# Wang et al. 2007 (Mol Imaging Biol, doi:10.1007/s11307-006-0069-4), Zincirkeser et al. 2007
-# (doi:10.1177/147323000703500407) and Ramos et al. 2001 (J Nucl Med Technol 29:13); heart and bowel span
-# the range that fasting and drugs give.
+# Median SUV and log standard deviation, rounded from the ranges that surveys of normal organs report: FDG in
+# Wang et al., Mol Imaging Biol 2007, Zincirkeser et al., J Int Med Res 2007, and Ramos et al., Eur J Nucl Med
+# 2001; heart and bowel span the range that fasting and drugs give. To be confirmed value by value.
 _FDG: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "subcutaneous_fat": (0.25, 0.25),
@@ -61,8 +60,7 @@ _FDG: Mapping[str, tuple[float, float]] = MappingProxyType(
         "larynx": (1.4, 0.35),
     }
 )
-# [68Ga]Ga-PSMA-11 after Prasad et al. 2016 (Mol Imaging Biol, doi:10.1007/s11307-016-0945-x) and
-# Demirci et al. 2016 (Nucl Med Commun, doi:10.1097/MNM.0000000000000566).
+# [68Ga]Ga-PSMA-11, likewise, after Prasad et al., Mol Imaging Biol 2016, and Demirci et al., Nucl Med Commun 2016.
 _PSMA: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         **_FDG,

@@ -78,7 +78,7 @@ def random_warp(
     """Return a displacement field of at most `amplitude_mm` per axis.
 
     A cubic B-spline displacement is invertible where its coefficients stay below step / 2.48
-    (Choi & Lee 2000, doi:10.1006/gmod.1999.0516), hence the cap.
+    (Choi & Lee, Graphical Models 2000), hence the cap.
     """
     amplitude_mm = min(amplitude_mm, step_mm / 2.5)
     lattice = random_lattice(rng, low_mm, high_mm, step_mm=step_mm, components=3)
