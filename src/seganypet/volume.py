@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, Self
 
 import numpy as np
@@ -94,6 +95,12 @@ class _Image:
         """Return whether a voxel coordinate lies inside the grid, its voxels' full extent included."""
         return all(-0.5 <= c <= n - 0.5 for c, n in zip(ijk, self.shape, strict=True))
 
+    def farthest_mm(self, affine: Affine) -> float:
+        """Return how far apart, at most, a voxel of this grid lies from the same voxel under another affine."""
+        corners = np.array(list(product(*((0, n - 1) for n in self.shape))))
+        shifts = corners @ (self.affine - affine)[:3, :3].T + (self.affine - affine)[:3, 3]
+        return float(np.linalg.norm(shifts, axis=1).max())
+
     def has_grid_of(self, other: _Image) -> bool:
         """Return whether the other image has the same shape and, to 1e-3 mm, the same affine."""
         return self.shape == other.shape and bool(np.allclose(self.affine, other.affine, atol=1e-3))
@@ -119,7 +126,7 @@ class Volume(_Image):
             raise ImageValueError(f"voxels of type {array.dtype} are no image values; pass real numbers")
         shared = array.dtype == np.float32 and not array.flags.writeable
         suv = array if shared else np.array(array, dtype=np.float32)
-        _check_suv(suv)
+        _check_suv(suv, self.source.path)
         return suv
 
     def like(self, array: npt.NDArray[Any]) -> Mask:
@@ -185,9 +192,13 @@ def check_affine(affine: npt.ArrayLike) -> Affine:
     if checked.shape != (4, 4):
         raise GeometryError(f"affine of shape {checked.shape}; expected 4×4")
     if not np.isfinite(checked).all():
-        raise GeometryError(f"affine with values that are not finite: {checked.tolist()}")
+        raise GeometryError(
+            f"affine with values that are not finite: {checked.tolist()}; repair the file's sform or qform"
+        )
     if not np.allclose(checked[3], (0, 0, 0, 1)):
-        raise GeometryError(f"last row of the affine is {checked[3].tolist()}; expected 0, 0, 0, 1")
+        raise GeometryError(
+            f"last row of the affine is {checked[3].tolist()}; expected 0, 0, 0, 1; repair it"
+        )
     spacing_mm = np.linalg.norm(checked[:3, :3], axis=0)
     if (spacing_mm <= 0).any() or abs(np.linalg.det(checked[:3, :3])) < 1e-6 * spacing_mm.prod():
         raise GeometryError(
@@ -219,11 +230,11 @@ def _check_shape(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if array.ndim != 3:
         raise GeometryError(f"array of shape {array.shape} has {array.ndim} dimensions; expected 3 (i, j, k)")
     if 0 in array.shape:
-        raise GeometryError(f"array of shape {array.shape} holds no voxels")
+        raise GeometryError(f"array of shape {array.shape} holds no voxels; export the image again")
     return array
 
 
-def _check_suv(suv: FloatArray) -> None:
+def _check_suv(suv: FloatArray, path: str) -> None:
     low, high = float(suv.min()), float(suv.max())  # NaN and infinities pass through min and max
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int(suv.size - np.count_nonzero(np.isfinite(suv)))
@@ -239,4 +250,7 @@ def _check_suv(suv: FloatArray) -> None:
     if low < _MIN_PLAUSIBLE_SUV:
         raise ImageValueError(f"the lowest voxel is {low:.4g}; SUV is not negative: is this CT or MR?")
     if low < 0:
-        warnings.warn(f"negative SUV down to {low:.3g} (resampling?): kept", SegAnyPETWarning, stacklevel=4)
+        where = f"{path}: " if path else ""
+        warnings.warn(
+            f"{where}negative SUV down to {low:.3g} (resampling?): kept", SegAnyPETWarning, stacklevel=4
+        )

@@ -58,6 +58,12 @@ class TestGeometry:
     def test_contains_the_full_extent_of_its_voxels(self, ijk, inside):
         assert Volume(SUV, OBLIQUE).contains(ijk) is inside
 
+    def test_farthest_mm_is_that_of_the_worst_voxel(self):
+        stretched = OBLIQUE + np.array([[0, 0, 0, 3.0], [0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0]])
+        # 3 mm along x; along z 1 mm more at every slice, 1 + 3 at the last
+        assert Volume(SUV, OBLIQUE).farthest_mm(stretched) == pytest.approx(5)
+        assert Volume(SUV, OBLIQUE).farthest_mm(OBLIQUE) == 0
+
     def test_has_grid_of_allows_a_micrometre(self):
         volume = Volume(SUV, OBLIQUE)
         nudged, moved = OBLIQUE.copy(), OBLIQUE.copy()

@@ -130,17 +130,22 @@ def check_prompts(arguments: argparse.Namespace) -> None:
         check_first(arguments.clicks)
 
 
-def check_first(clicks: Sequence[TypedClick] | Sequence[Click]) -> None:
+def check_first(clicks: Sequence[TypedClick] | Sequence[Click], path: Path | None = None) -> None:
     """Refuse clicks of which the first does not say what to segment.
+
+    Args:
+        clicks: In order.
+        path: File they come from, for the message.
 
     Raises:
         UsageError: None is positive.
         PromptError: The first is negative.
     """
+    where = f"{path}: " if path else ""
     if not any(click.positive for click in clicks):
-        raise UsageError(f"no positive click; {HOW_TO_CLICK}, or give --mask to correct")
+        raise UsageError(f"{where}no positive click; {HOW_TO_CLICK}, or give --mask to correct")
     if not clicks[0].positive:
-        raise PromptError("the first click is negative; give a positive one before it")
+        raise PromptError(f"{where}the first click is negative; give a positive one before it")
 
 
 def read_clicks(arguments: argparse.Namespace, volume: Volume) -> list[Click]:
@@ -157,7 +162,7 @@ def read_clicks(arguments: argparse.Namespace, volume: Volume) -> list[Click]:
 
     clicks = read_prompts(cast(Path, arguments.prompts), volume, object_name=arguments.object) + typed
     if arguments.mask is None and arguments.box is None:
-        check_first(clicks)
+        check_first(clicks, arguments.prompts)
     return clicks
 
 

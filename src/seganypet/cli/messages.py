@@ -41,8 +41,13 @@ def table(rows: Sequence[Sequence[str]], *, indent: int = 2) -> str:
 
 @contextmanager
 def shown_warnings() -> Iterator[None]:
-    """Show each different SegAnyPETWarning once, as one line; other warnings as Python does."""
+    """Show each different SegAnyPETWarning once, as one line; other warnings as Python does, but none of pydicom.
+
+    Pydicom warns of every value that breaks a rule of DICOM, such as a description that is too long; the values that
+    matter are checked when they are used.
+    """
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"pydicom\.")
         warnings.simplefilter("always", SegAnyPETWarning)
         default, seen = warnings.showwarning, set[str]()
 

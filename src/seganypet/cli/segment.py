@@ -21,6 +21,7 @@ from seganypet.cli.segmentation import (
     segment_target,
     session_on,
 )
+from seganypet.errors import PromptError
 
 if TYPE_CHECKING:
     from seganypet.volume import Mask, Volume
@@ -80,7 +81,12 @@ def _prior(arguments: argparse.Namespace, volume: Volume) -> Mask | None:
         return None
     from seganypet.io import read_mask
 
-    return read_mask(arguments.mask, like=volume)
+    prior = read_mask(arguments.mask, like=volume)
+    if not prior.array.any():
+        raise PromptError(
+            f"{arguments.mask}: the mask to start from is empty; leave it out and click instead"
+        )
+    return prior
 
 
 def _report(volume: Volume, target: Segmented, seconds: Mapping[str, float]) -> None:

@@ -17,6 +17,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from seganypet.errors import GeometryError, ImageReadError, ImageValueError, SegAnyPETError, SegAnyPETWarning
+from seganypet.io.nifti_header import header_notes, repairs_of
 from seganypet.volume import Affine, Mask, Source, Volume, check_affine
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def read_mask(path: str | Path, *, like: Volume | None = None) -> Mask:
     if not mask.has_grid_of(like):
         raise GeometryError(
             f"{path}: mask of shape {mask.shape} with affine {_rounded(mask.affine)} is not on the image's "
-            f"grid of shape {like.shape} with affine {_rounded(like.affine)}; resample it onto the image"
+            f"grid of shape {like.shape} with affine {_rounded(like.affine)} (voxels up to "
+            f"{like.farthest_mm(mask.affine):.3g} mm apart); resample it onto the image"
         )
     return Mask(mask.array, like.affine, source=like.source)
 
@@ -123,7 +125,8 @@ def load_nifti(path: str | Path, *, dtype: npt.DTypeLike | None = None) -> Nifti
     """
     path = Path(path)
     try:
-        image: Any = nib.load(path, mmap=False)  # a mapped file could change under the volume
+        with header_notes() as notes:
+            image: Any = nib.load(path, mmap=False)  # a mapped file could change under the volume
     except FileNotFoundError:
         raise ImageReadError(f"{path}: no such file; check the path") from None
     except _READ_ERRORS as error:
@@ -134,7 +137,10 @@ def load_nifti(path: str | Path, *, dtype: npt.DTypeLike | None = None) -> Nifti
     with naming(path):
         shape = _spatial_shape(image.shape)
         _check_voxel_type(header.get_data_dtype())
+        repairs = repairs_of(notes, header)
         affine, source = _geometry(header, path)
+    for repair in repairs:
+        warnings.warn(f"{path}: odd header: {repair}", SegAnyPETWarning, stacklevel=4)
     try:
         with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused as such
             array = np.asarray(image.dataobj, dtype=dtype)
@@ -155,14 +161,18 @@ def naming(path: Path) -> Iterator[None]:
 def _unreadable(path: Path, error: BaseException) -> ImageReadError:
     reason = " ".join(str(error).split()) or type(error).__name__
     return ImageReadError(
-        f"{path}: empty, truncated or no NIfTI file ({reason}); copy or export it again as .nii or .nii.gz"
+        f"{path}: empty, truncated or no NIfTI file, or a damaged header ({reason}); copy or export it again as "
+        ".nii or .nii.gz"
     )
 
 
 def _spatial_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Return the first three lengths, if all further ones are 1."""
     if len(shape) < 3:
-        raise GeometryError(f"image of shape {shape} has {len(shape)} dimensions; expected 3 (i, j, k)")
+        raise GeometryError(
+            f"image of shape {shape} has {len(shape)} dimensions; expected 3 (i, j, k): pass the whole volume, "
+            "not a slice of it"
+        )
     if any(n != 1 for n in shape[3:]):
         raise GeometryError(
             f"image of shape {shape} has {len(shape)} dimensions; expected 3 (i, j, k): "

@@ -48,11 +48,12 @@ def suv_scale(path: Path, array: npt.NDArray[np.float32], overrides: SUVOverride
 
     Raises:
         ImageReadError: A sidecar that is no JSON.
-        ImageValueError: Values that look like Bq/ml, with nothing to convert them by; or values that
-            are called Bq/ml and look like SUV.
+        ImageValueError: Values that look like CT; that look like Bq/ml, with nothing to convert them by; or
+            that are called Bq/ml and look like SUV.
         SUVError: A unit that is not read; values in Bq/ml whose sidecar and overrides do not suffice.
     """
     overrides = overrides or SUVOverrides()
+    _refuse_ct(array)
     sidecar = read_sidecar(sidecar_path(path))
     units = sidecar.get("Units")
     if units is None:
@@ -60,8 +61,8 @@ def suv_scale(path: Path, array: npt.NDArray[np.float32], overrides: SUVOverride
             return _already_suv(path, "units: none given, SUV assumed", overrides)
         if not overrides.given() and "InjectedRadioactivity" not in sidecar:
             raise ImageValueError(
-                f"the values look like Bq/ml rather than SUV; give {override_options(*_ENOUGH)}, or a BIDS "
-                f"sidecar {sidecar_path(path).name}, or read the DICOM series"
+                "the values look like Bq/ml rather than SUV, unless this is CT or MR; give "
+                f"{override_options(*_ENOUGH)}, or a BIDS sidecar {sidecar_path(path).name}, or read the DICOM series"
             )
         return _converted(path, array, sidecar, overrides, "Bq/mL")
     unit = str(units).strip().lower()
@@ -70,6 +71,18 @@ def suv_scale(path: Path, array: npt.NDArray[np.float32], overrides: SUVOverride
     if unit not in _BQ_ML_PER_UNIT:
         raise SUVError(f"the sidecar's Units is {units!r}; expected Bq/mL or SUV; convert the image")
     return _converted(path, array, sidecar, overrides, str(units).strip())
+
+
+def _refuse_ct(array: npt.NDArray[np.float32]) -> None:
+    """Refuse what is mostly below zero, as only CT numbers are: converted from Bq/ml they could pass for SUV."""
+    sample = array[::2, ::2, ::2]
+    with np.errstate(invalid="ignore"):  # infinities are refused later, by name
+        mean = float(sample.mean(dtype=np.float64)) if sample.size else 0.0
+    if mean < 0:
+        raise ImageValueError(
+            f"the voxels are {mean:.4g} on average, the lowest {float(sample.min()):.4g}; SUV is not negative: is "
+            "this CT or MR? Pass the PET image"
+        )
 
 
 def _already_suv(path: Path, branch: str, overrides: SUVOverrides) -> SUVScale:

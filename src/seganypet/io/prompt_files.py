@@ -117,7 +117,9 @@ def _own(
     content: Mapping[str, Any], volume: Volume, object_name: str | None, object_id: int | None
 ) -> list[Click]:
     if content.get("version") != _VERSION:
-        raise PromptError(f"prompt file version {content.get('version')!r}; expected {_VERSION}")
+        raise PromptError(
+            f"prompt file version {content.get('version')!r}; expected {_VERSION}; export the clicks anew"
+        )
     space = content.get("space")
     if space not in _SPACES:
         raise PromptError(f"space {space!r}; expected one of {', '.join(_SPACES)}")
@@ -178,7 +180,8 @@ def _check_grid(grid: Any, volume: Volume) -> None:
     if shape != volume.shape or not np.allclose(affine, volume.affine, rtol=0, atol=_GRID_TOLERANCE_MM):
         raise GeometryError(
             f"made for a grid of shape {shape} with affine {_rows(affine)}, but the image has shape "
-            f"{volume.shape} with affine {_rows(volume.affine)}; use the image that was clicked on"
+            f"{volume.shape} with affine {_rows(volume.affine)} (voxels up to {volume.farthest_mm(affine):.3g} mm "
+            "apart); use the image that was clicked on"
         )
 
 

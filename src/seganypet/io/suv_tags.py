@@ -14,7 +14,7 @@ from seganypet.errors import SUVError
 OVERRIDE_OPTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "weight_kg": "--weight-kg KG",
-        "dose_bq": "--dose-bq BQ",
+        "dose_bq": "--dose-bq BQ or --dose-mbq MBQ",
         "injection_time": "--injection-time HH:MM:SS",
         "reference_time": "--reference-time HH:MM:SS",
         "half_life_s": "--half-life-s S",

@@ -13,6 +13,11 @@ from seganypet.io.suv_tags import Ledger, remedy
 _LEAST_DOSE_BQ: Final = 1e4
 _LEAST_DOSE_BQ_PER_KG: Final = 1e4
 _LARGE_DOSE_BQ: Final = 2e10
+# Radioiodine therapy gives some 1e10 Bq; a hundred times that is a number of Bq taken for MBq.
+_MOST_DOSE_BQ: Final = 1e12
+# What a number in another unit may mean: suggestions outside this range would be no help.
+_USUAL_DOSE_BQ: Final = (1e6, 1e10)
+_BQ_PER_UNIT: Final = {"MBq": 1e6, "kBq": 1e3, "mCi": 3.7e7}
 _HEAVIEST_KG: Final = 500.0
 _TALLEST_M: Final = 2.6
 _HALF_LIFE_DOUBTFUL, _HALF_LIFE_WRONG = 0.02, 0.10
@@ -70,17 +75,32 @@ def dose_bq_of(ledger: Ledger, weight_kg: float) -> float:
         weight_kg: Body weight, which tells what is too little.
 
     Raises:
-        SUVError: It is missing, 0, or so small that it must be in another unit.
+        SUVError: It is missing, 0, or so small or large that it must be in another unit.
     """
     dose_bq = ledger.positive("dose_bq")
     if dose_bq < _LEAST_DOSE_BQ or dose_bq < _LEAST_DOSE_BQ_PER_KG * weight_kg:
         raise SUVError(
             f"{ledger.label('dose_bq')} is {dose_bq:g}, too little for {weight_kg:g} kg in Bq: it looks "
-            f"like MBq, kBq or mCi; {remedy('dose_bq')} in Bq, such as {dose_bq * 1e6:.4g} if it is MBq"
+            f"like MBq, kBq or mCi; {remedy('dose_bq')}{_readings(dose_bq)}"
+        )
+    if dose_bq > _MOST_DOSE_BQ:
+        raise SUVError(
+            f"{ledger.label('dose_bq')} is {dose_bq:g} Bq, more than any patient gets: was a number in Bq given as "
+            f"MBq? {remedy('dose_bq')}"
         )
     if dose_bq > _LARGE_DOSE_BQ:
         ledger.warn(f"{ledger.label('dose_bq')} is {dose_bq:g}: an unusually large dose was accepted")
     return dose_bq
+
+
+def _readings(number: float) -> str:
+    """Return what a dose in Bq would be if the number were in another unit, as far as that is usual."""
+    low, high = _USUAL_DOSE_BQ
+    doses = {unit: number * factor for unit, factor in _BQ_PER_UNIT.items()}
+    usual = [
+        f"{dose_bq:.4g} Bq if it is in {unit}" for unit, dose_bq in doses.items() if low <= dose_bq <= high
+    ]
+    return f", such as {', '.join(usual)}" if usual else ""
 
 
 def half_life_s_of(ledger: Ledger) -> float:
