@@ -215,7 +215,10 @@ def test_refuses_a_second_conversion(save):
     ("changes", "message"),
     [
         ({"BodyWeight": None}, r"lacks BodyWeight; add it, or give weight_kg \(--weight-kg KG\)"),
-        ({"InjectedRadioactivity": None}, r"lacks InjectedRadioactivity; .*dose_bq \(--dose-bq BQ or --dose-mbq MBQ\)"),
+        (
+            {"InjectedRadioactivity": None},
+            r"lacks InjectedRadioactivity; .*dose_bq \(--dose-bq BQ or --dose-mbq MBQ\)",
+        ),
         ({"InjectedRadioactivity": "n/a"}, "lacks InjectedRadioactivity"),
         ({"InjectionStart": None, "BodyWeight": None}, r"lacks BodyWeight, InjectionStart; "),
         ({"TracerRadionuclide": None}, r"lacks TracerRadionuclide; .*half_life_s"),
