@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
+from seganypet.errors import WeightsError
+
 PromptPolicy = Literal["all", "newest"]
+# As `preprocessing.intensity.normalise` knows them; this room may not import that one.
+Normalisation = Literal["log1p", "zscore_positive"]
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -55,13 +59,16 @@ class ModelDescription:
         date: When they were made, ISO.
         sha256: Of the weight file.
         intended_use: What they are for, and not for.
+
+    Raises:
+        WeightsError: The spacing is no positive number, or normalisation or prompt policy are unknown.
     """
 
     name: str
     architecture: str
     config: Mapping[str, Any]
     spacing_mm: float
-    normalisation: Literal["log1p", "zscore_positive"]
+    normalisation: Normalisation
     prompt_policy: PromptPolicy
     boxes: bool = False
     licence: str = "unknown"
@@ -71,6 +78,19 @@ class ModelDescription:
     date: str = ""
     sha256: str = ""
     intended_use: str = "Research use only, not a medical device."
+
+    def __post_init__(self) -> None:
+        spacing: object = self.spacing_mm
+        if not isinstance(spacing, (int, float)) or not 0.1 <= spacing <= 100:
+            raise WeightsError(f"spacing_mm is {spacing!r}; expected a number of mm")
+        if self.normalisation not in get_args(Normalisation):
+            raise WeightsError(
+                f"normalisation is {self.normalisation!r}; expected one of {', '.join(get_args(Normalisation))}"
+            )
+        if self.prompt_policy not in get_args(PromptPolicy):
+            raise WeightsError(
+                f"prompt_policy is {self.prompt_policy!r}; expected one of {', '.join(get_args(PromptPolicy))}"
+            )
 
 
 class SegmentationModel:

@@ -42,7 +42,10 @@ def load_model(
     """
     path = weights_path(weights)
     description = read_description(path)
-    network = build_network(description.architecture, description.config)
+    try:
+        network = build_network(description.architecture, description.config)
+    except WeightsError as error:
+        raise WeightsError(f"{path.with_suffix('.json')}: {error}") from error
     _fill(network, _read_tensors(path), path)
     chosen = _device(device)
     return SegmentationModel(network, description, device=chosen, precision=_precision(precision, chosen))
@@ -72,7 +75,9 @@ def weights_path(weights: str | os.PathLike[str]) -> Path:
             f"{path}: no such weight file; shipped weights are: {', '.join(shipped_weights()) or 'none'}"
         )
     if path.suffix in (".pth", ".pt", ".ckpt"):
-        raise WeightsError(f"{path}: only .safetensors weights with a .json description can be loaded")
+        raise WeightsError(
+            f"{path}: only .safetensors weights with a .json description can be loaded; choose such a file"
+        )
     if str(weights) not in shipped_weights():
         raise WeightsError(
             f'no weights named "{weights}"; shipped are: {", ".join(shipped_weights()) or "none"}; '
@@ -95,7 +100,7 @@ def read_description(path: Path) -> ModelDescription:
             f"{path}: its description {sidecar.name} is missing; keep both files together"
         ) from None
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{sidecar}: cannot be read as JSON ({error})") from error
+        raise WeightsError(f"{sidecar}: cannot be read as JSON ({error}); copy it again") from error
     known = {f.name for f in fields(ModelDescription)}
     if not isinstance(content, dict):
         raise WeightsError(f"{sidecar}: holds no description; copy it again from beside the weights")
@@ -103,11 +108,11 @@ def read_description(path: Path) -> ModelDescription:
         raise WeightsError(f"{sidecar}: unknown fields {sorted(unknown)}; written by a newer version?")
     try:
         description = ModelDescription(**content)
-    except TypeError as error:
-        raise WeightsError(f"{sidecar}: {error}") from error
+    except (TypeError, WeightsError) as error:
+        raise WeightsError(f"{sidecar}: {error}; copy it again from beside the weights") from error
     if description.sha256 and description.sha256 != sha256_of(path):
         raise WeightsError(
-            f"{path}: differs from its description's sha256; the file is truncated or another one"
+            f"{path}: differs from its description's sha256; the file is truncated or another one; copy both again"
         )
     return description
 
@@ -168,11 +173,14 @@ def _fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """Load the tensors, or say which do not fit."""
     expected = network.state_dict()
     missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
-    wrong = [k for k in expected.keys() & tensors.keys() if expected[k].shape != tensors[k].shape]
+    shared = sorted(expected.keys() & tensors.keys())
+    wrong = [k for k in shared if expected[k].shape != tensors[k].shape]
+    broken = [k for k in shared if not torch.isfinite(tensors[k]).all()]
     for what, names in (
         ("lacks", missing),
         ("holds unknown", extra),
-        ("has another shape for", sorted(wrong)),
+        ("has another shape for", wrong),
+        ("holds NaN or infinity in", broken),
     ):
         if names:
             raise WeightsError(

@@ -241,6 +241,22 @@ def test_refuses_tensors_of_another_shape(saved):
         load_model(saved)
 
 
+def test_refuses_tensors_that_are_not_finite(saved):
+    replace_tensors(saved, load_file(saved) | {"mask_decoder.head.bias": torch.full((8,), float("nan"))})
+    with pytest.raises(WeightsError, match=r"holds NaN or infinity in 1 tensors \(mask_decoder\.head\.bias"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("spacing_mm", "a"), ("spacing_mm", 0), ("normalisation", "minmax"), ("prompt_policy", "oldest")],
+)
+def test_refuses_a_description_of_impossible_values(saved, field, value):
+    describe(saved, **{field: value})
+    with pytest.raises(WeightsError, match=rf"tiny\.json: {field} is {value!r}; expected"):
+        load_model(saved)
+
+
 def test_refuses_an_unknown_architecture(saved):
     describe(saved, architecture="unet")
     with pytest.raises(WeightsError, match='architecture "unet" is unknown'):
