@@ -3,7 +3,7 @@
     python benchmarks/click_accuracy.py --phantoms 10 --tumours ../shared/data/sts_crops -o clicks.csv
     python benchmarks/click_accuracy.py --phantoms 6 --anatomy ../shared/data/anatomy/visible_human_female_3mm.nii.gz
 
-Phantom seeds start at 900,000, which training never uses; of the tumours only the validation patients are read.
+Phantom seeds start at 910,000, which training never uses; of the tumours only the validation patients are read.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import csv
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from seganypet.phantom import PhantomConfig, simulate_case
 from seganypet.training.build import read_anatomy
 from seganypet.volume import BoolArray, Volume
 
-FIRST_SEED = 900_000
+FIRST_SEED = 910_000
 VALIDATION_TUMOURS = [f"STS_{n:03d}" for n in range(25, 35)]
 ORGANS = ("brain", "liver", "spleen", "kidney_left", "kidney_right", "heart", "lung_left", "lung_right")
 ORGANS += ("urinary_bladder", "stomach", "pancreas", "aorta")
@@ -34,9 +35,11 @@ TRACERS = ("fdg", "psma")
 Target = tuple[str, BoolArray]
 
 
-def phantoms(count: int, label_map: Path | None, lesions: int) -> Iterator[tuple[str, Volume, list[Target]]]:
+def phantoms(
+    seeds: range, label_map: Path | None, lesions: int
+) -> Iterator[tuple[str, Volume, list[Target]]]:
     """Yield simulated scans with their targets: organs, and lesions of at least 0.5 ml by size."""
-    for seed in range(FIRST_SEED, FIRST_SEED + count):
+    for seed in seeds:
         config = PhantomConfig(
             spacing_mm=(4.0, 4.0, 3.0), tracer=TRACERS[seed % len(TRACERS)], lesion_count=(8, 12)
         )
@@ -68,23 +71,33 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--phantoms", type=int, default=0, help="number of simulated scans")
+    parser.add_argument(
+        "--first-seed", type=int, default=FIRST_SEED, help="others than the default are for tuning"
+    )
     parser.add_argument("--anatomy", type=Path, help="organ labels of a real body for the simulated scans")
     parser.add_argument("--lesions", type=int, default=8, help="lesions per scan, at most")
     parser.add_argument("--tumours", type=Path, help="folder of the real tumours")
     parser.add_argument("--weights", default="default", help="weights to test")
+    parser.add_argument(
+        "--passes", type=int, nargs=2, help="decoder passes on a new window, and after later clicks"
+    )
     parser.add_argument(
         "--random-first", action="store_true", help="first click on a random voxel of the target"
     )
     parser.add_argument("-o", "--output", type=Path, help="table of all results, CSV")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
+    model = load_model(arguments.weights)
+    if arguments.passes:
+        model.description = replace(model.description, passes=tuple(arguments.passes))
     methods: dict[str, ClickMethod] = {
-        "SegAnyPET": SessionMethod(load_model(arguments.weights)),
+        "SegAnyPET": SessionMethod(model),
         "41 % of SUVmax": ThresholdMethod("threshold41"),
         "region growing": ThresholdMethod("region_growing"),
     }
     rows: list[dict[str, object]] = []
-    cases = [phantoms(arguments.phantoms, arguments.anatomy, arguments.lesions)]
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.phantoms)
+    cases = [phantoms(seeds, arguments.anatomy, arguments.lesions)]
     cases += [tumours(arguments.tumours)] if arguments.tumours else []
     for case, volume, targets in (item for source in cases for item in source):
         for label, method in methods.items():

@@ -13,7 +13,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("train", help="train weights on simulated scans and real tumours")
     parser.add_argument("recipe", choices=["compact"], help="what to train")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="run folder")
-    parser.add_argument("--minutes", type=float, default=95.0, help="time to train (default: %(default)g)")
+    parser.add_argument("--minutes", type=float, default=73.0, help="time to train (default: %(default)g)")
     parser.add_argument("--cases", type=int, default=260, help="simulated scans (default: %(default)d)")
     parser.add_argument(
         "--tumours",

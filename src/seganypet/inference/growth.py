@@ -73,7 +73,7 @@ class Growth:
             clicks = self._prompts(window, context, state.placed)
             alone = window in windows and len(windows) == 1
             windows[window] = self._predictor.decode(
-                window, clicks, windows[window].low_res if alone else context
+                window, clicks, windows[window].low_res if alone else context, first=window not in windows
             )
             for neighbour in open_neighbours(
                 self._region(window, clicks, windows, state), window, self._shape

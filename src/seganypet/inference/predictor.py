@@ -52,7 +52,12 @@ class Predictor:
         return self.model.patch_size
 
     def decode(
-        self, window: Start, clicks: Sequence[Click], previous: FloatArray | torch.Tensor | None
+        self,
+        window: Start,
+        clicks: Sequence[Click],
+        previous: FloatArray | torch.Tensor | None,
+        *,
+        first: bool = False,
     ) -> Decoded:
         """Return the logits of a window.
 
@@ -60,13 +65,17 @@ class Predictor:
             window: First voxel of the window on the working grid; beyond the image, air is assumed.
             clicks: In voxels of the window.
             previous: Logits so far, either `Decoded.low_res` or an array [P, P, P] with 0 where nothing is known.
+            first: Whether the window is seen for the first time, which the model may give more passes.
         """
         if isinstance(previous, np.ndarray):
             previous = self.model.to_low_res(torch.from_numpy(previous)[None, None])
         shown = clicks[-1:] if self.model.description.prompt_policy == "newest" else clicks
         coords = torch.tensor([[c.ijk for c in shown]], dtype=torch.float32).reshape(1, -1, 3)
         labels = torch.tensor([[int(c.positive) for c in shown]], dtype=torch.long).reshape(1, -1)
-        low_res = self.model.decode(self._embed(window), coords, labels, previous)
+        embedding = self._embed(window)
+        low_res = self.model.decode(embedding, coords, labels, previous)
+        for _ in range(self.model.description.passes[0 if first else 1] - 1):
+            low_res = self.model.decode(embedding, coords, labels, low_res)
         logits = self.model.upscale(low_res)[0, 0].float().cpu().numpy()
         return Decoded(logits, low_res)
 

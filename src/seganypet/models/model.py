@@ -51,6 +51,8 @@ class ModelDescription:
         spacing_mm: Edge of the working grid's voxels.
         normalisation: SUV to network input, see `preprocessing.intensity`.
         prompt_policy: Whether the decoder gets all clicks so far, or the newest with the previous logits.
+        passes: How often the decoder runs on a window it sees for the first time, and after each later click; its
+            logits are fed back in between, so that a large target can unfold from one click.
         boxes: Whether box prompts were trained.
         licence: Of the weights.
         training_data: What they were trained on, with licences.
@@ -61,7 +63,8 @@ class ModelDescription:
         intended_use: What they are for, and not for.
 
     Raises:
-        WeightsError: The spacing is no positive number, or normalisation or prompt policy are unknown.
+        WeightsError: The spacing is no positive number, normalisation or prompt policy are unknown, or
+            the passes are not two small numbers.
     """
 
     name: str
@@ -70,6 +73,7 @@ class ModelDescription:
     spacing_mm: float
     normalisation: Normalisation
     prompt_policy: PromptPolicy
+    passes: tuple[int, int] = (1, 1)
     boxes: bool = False
     licence: str = "unknown"
     training_data: Sequence[Mapping[str, str]] = ()
@@ -80,6 +84,9 @@ class ModelDescription:
     intended_use: str = "Research use only, not a medical device."
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "passes", tuple(self.passes))  # JSON gives a list
+        if len(self.passes) != 2 or not all(isinstance(n, int) and 1 <= n <= 10 for n in self.passes):
+            raise WeightsError(f"passes is {self.passes!r}; expected two numbers from 1 to 10")
         spacing: object = self.spacing_mm
         if not isinstance(spacing, (int, float)) or not 0.1 <= spacing <= 100:
             raise WeightsError(f"spacing_mm is {spacing!r}; expected a number of mm")

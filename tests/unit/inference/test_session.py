@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,8 +71,6 @@ def test_second_click_sees_all_clicks_and_the_previous_logits():
 
 
 def test_newest_click_policy_shows_the_decoder_one_click():
-    from dataclasses import replace
-
     session = Session(half_of_click())
     session.model.description = replace(session.model.description, prompt_policy="newest")
     session.set_volume(Volume(blocks((16, 16, 16)), AFFINE))
@@ -222,3 +222,15 @@ def test_growth_that_leaks_stops_with_a_warning(monkeypatch):
     monkeypatch.setattr("seganypet.inference.growth._MAX_WINDOWS", 3)
     with pytest.warns(UserWarning, match="growth stopped"):
         session_on(blocks()).add_click((24, 12, 12))
+
+
+def test_new_windows_get_the_passes_that_the_model_asks_for():
+    session = Session(half_of_click())
+    session.model.description = replace(session.model.description, passes=(3, 2))
+    session.set_volume(Volume(blocks((16, 16, 16)), AFFINE))
+    session.add_click((8, 10, 10))
+    assert session.model.network.decoded == 3
+    assert session.model.network.seen[0][2].abs().max() == 0  # nothing known yet
+    assert session.model.network.seen[1][2].abs().max() == 4  # its own logits
+    session.add_click((8, 9, 10))
+    assert session.model.network.decoded == 5

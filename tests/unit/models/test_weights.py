@@ -249,7 +249,13 @@ def test_refuses_tensors_that_are_not_finite(saved):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("spacing_mm", "a"), ("spacing_mm", 0), ("normalisation", "minmax"), ("prompt_policy", "oldest")],
+    [
+        ("spacing_mm", "a"),
+        ("spacing_mm", 0),
+        ("normalisation", "minmax"),
+        ("prompt_policy", "oldest"),
+        ("passes", (0, 1)),
+    ],
 )
 def test_refuses_a_description_of_impossible_values(saved, field, value):
     describe(saved, **{field: value})
