@@ -263,6 +263,13 @@ def test_refuses_a_description_of_impossible_values(saved, field, value):
         load_model(saved)
 
 
+@pytest.mark.parametrize("passes", [[0, 1], [1], [1, 99], [1.5, 1]])
+def test_refuses_impossible_passes(saved, passes):
+    describe(saved, passes=passes)
+    with pytest.raises(WeightsError, match=r"tiny\.json: passes is .* expected two numbers from 1 to 10"):
+        load_model(saved)
+
+
 def test_refuses_an_unknown_architecture(saved):
     describe(saved, architecture="unet")
     with pytest.raises(WeightsError, match='architecture "unet" is unknown'):
