@@ -3,7 +3,8 @@
     python benchmarks/real_whole_body.py ../shared/data/sts_001
 
 The reference is the published mask of the Image Biomarker Standardisation Initiative; it is drawn on MR, not on PET.
-STS_001 is never trained on. The first click is the hottest voxel of the tumour, then a simulated reader corrects.
+STS_001 is never trained on. The first click is the tumour's hottest or its deepest voxel, then a simulated reader
+corrects.
 """
 
 from __future__ import annotations
@@ -43,32 +44,34 @@ def main() -> None:
     volume = read_volume(arguments.folder / "dicom_pet")
     (mask_file,) = (arguments.folder / "ibsi_suv").glob("*mass*.nii.gz")
     reference = on_grid(read_mask(mask_file), volume)
-    hottest = np.unravel_index(int(np.argmax(np.where(reference, volume.array, -1))), volume.shape)
-    first = Click((float(hottest[0]), float(hottest[1]), float(hottest[2])))
-    print(
-        f"GTV_Mass: {reference.sum()} voxels; first click at voxel {','.join(str(int(c)) for c in first.ijk)}"
-    )
-    print(
-        "| method | "
-        + " | ".join(f"click {n}" for n in range(1, 6))
-        + " | seconds |\n|---"
-        + "|---" * 6
-        + "|"
-    )
     methods = {
         "SegAnyPET": SessionMethod(load_model(arguments.weights)),
         "41 % of SUVmax": ThresholdMethod("threshold41"),
         "region growing": ThresholdMethod("region_growing"),
     }
-    for name, method in methods.items():
-        method.start(volume)
-        prediction, scores, click = np.zeros_like(reference), [], first
-        started = time.perf_counter()
-        for _ in range(5):
-            prediction = method.click(click)
-            scores.append(f"{dice(prediction, reference):.3f}")
-            click = next_click(prediction, reference, spacing_mm=volume.spacing_mm) or first
-        print(f"| {name} | " + " | ".join(scores) + f" | {time.perf_counter() - started:.1f} |")
+    print(f"GTV_Mass: {reference.sum()} voxels")
+    print("| first click, method | " + " | ".join(f"click {n}" for n in range(1, 6)) + " | seconds |")
+    print("|---" * 7 + "|")
+    for place, ijk in first_clicks(volume, reference).items():
+        for name, method in methods.items():
+            method.start(volume)
+            prediction, scores, click = np.zeros_like(reference), [], Click(ijk)
+            started = time.perf_counter()
+            for _ in range(5):
+                prediction = method.click(click)
+                scores.append(f"{dice(prediction, reference):.3f}")
+                click = next_click(prediction, reference, spacing_mm=volume.spacing_mm) or click
+            where = ",".join(str(int(c)) for c in ijk)
+            print(f"| {place} ({where}), {name} | " + " | ".join(scores), end="")
+            print(f" | {time.perf_counter() - started:.1f} |")
+
+
+def first_clicks(volume: Volume, reference: BoolArray) -> dict[str, tuple[float, float, float]]:
+    """Return where a reader may click first: the middle of the tumour, or its hottest voxel."""
+    deepest = next_click(np.zeros_like(reference), reference, spacing_mm=volume.spacing_mm)
+    hottest = np.unravel_index(int(np.argmax(np.where(reference, volume.array, -1))), volume.shape)
+    i, j, k = (float(c) for c in hottest)
+    return {"hottest": (i, j, k)} | ({"deepest": deepest.ijk} if deepest else {})
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from seganypet.prompts.click import Click
     from seganypet.volume import BoolArray
 
-SEED = 7
-"""Training draws its seeds from 1000 on: this body was never trained on."""
+SEED = 5
+"""Training draws its seeds from 1000 on: this body was never trained on. Of seeds 1 to 12 a middling one, see
+docs/experiments.md."""
 TARGETS = ("liver", "kidney_left", "lesion")
 SCAN = "pet.nii.gz"
 
