@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-LESION = "lesion"
-
 # Organs and organ groups that a reader would click in PET. Groups (heart, lung_left, …) are unions of disjoint parts.
 ORGANS: tuple[str, ...] = (
     "brain",

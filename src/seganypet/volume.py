@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -170,16 +170,6 @@ class Mask(_Image):
     def volume_ml(self) -> float:
         """Volume inside the mask, in ml."""
         return int(np.count_nonzero(self.array)) * self.voxel_volume_ml
-
-    def replaced(self, array: npt.NDArray[Any]) -> Self:
-        """Return a mask with other voxels on the same grid.
-
-        Raises:
-            GeometryError: The shapes differ.
-        """
-        if array.shape != self.shape:
-            raise GeometryError(f"mask of shape {array.shape} in place of one of shape {self.shape}")
-        return type(self)(array, self.affine, source=self.source)
 
 
 def check_affine(affine: npt.ArrayLike) -> Affine:

@@ -220,7 +220,7 @@ def test_output_has_the_permissions_of_any_new_file(tmp_path):
 def test_folders_are_created_and_files_replaced_without_leftovers(tmp_path):
     path = tmp_path / "new" / "deep" / "mask.nii.gz"
     write_mask(marker_mask(OBLIQUE_MM), path)
-    empty = marker_mask(OBLIQUE_MM).replaced(np.zeros(SHAPE, dtype=bool))
+    empty = Mask(np.zeros(SHAPE, dtype=bool), marker_mask(OBLIQUE_MM).affine)
     write_mask(empty, path)
     assert not read_mask(path).array.any()
     assert [p.name for p in path.parent.iterdir()] == ["mask.nii.gz"]
