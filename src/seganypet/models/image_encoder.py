@@ -132,14 +132,14 @@ class WindowAttention(nn.Module):
         dim: Channels of a token.
         num_heads: Attention heads; must divide `dim`.
         window_size: Places along each axis of the window.
-        corrected_position_bias: See `relative_position_terms`.
+        corrected: See `relative_position_terms`.
     """
 
-    def __init__(self, *, dim: int, num_heads: int, window_size: int, corrected_position_bias: bool) -> None:
+    def __init__(self, *, dim: int, num_heads: int, window_size: int, corrected: bool) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.window_size = window_size
-        self.corrected_position_bias = corrected_position_bias
+        self.corrected = corrected
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
         offsets, head_dim = 2 * window_size - 1, dim // num_heads
@@ -159,7 +159,7 @@ class WindowAttention(nn.Module):
             queries.unflatten(2, (i, j, k)),
             padding_query,
             (self.rel_pos_d, self.rel_pos_h, self.rel_pos_w),
-            corrected=self.corrected_position_bias,
+            corrected=self.corrected,
         )
         bias = _real_key_bias(terms, (i, j, k))
         if i * j * k < self.window_size**3:
@@ -192,19 +192,17 @@ class EncoderBlock(nn.Module):
         num_heads: Attention heads.
         mlp_dim: Hidden channels of the MLP.
         window_size: Tokens along each side of a window; the whole grid for global attention.
-        corrected_position_bias: See `relative_position_terms`.
+        corrected: See `relative_position_terms`.
     """
 
-    def __init__(
-        self, *, dim: int, num_heads: int, mlp_dim: int, window_size: int, corrected_position_bias: bool
-    ) -> None:
+    def __init__(self, *, dim: int, num_heads: int, mlp_dim: int, window_size: int, corrected: bool) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.attn = WindowAttention(
             dim=dim,
             num_heads=num_heads,
             window_size=window_size,
-            corrected_position_bias=corrected_position_bias,
+            corrected=corrected,
         )
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
         self.mlp = TransformerMLP(dim, mlp_dim, nn.GELU())
@@ -240,7 +238,7 @@ class ImageEncoder(nn.Module):
         mlp_dim: Hidden channels of each block's MLP.
         window_sizes: Tokens along each side of the attention window, per block; `grid_size` is global.
         out_channels: Channels of the embedding.
-        corrected_position_bias: See `relative_position_terms`.
+        corrected: See `relative_position_terms`.
     """
 
     def __init__(
@@ -253,7 +251,7 @@ class ImageEncoder(nn.Module):
         mlp_dim: int,
         window_sizes: Sequence[int],
         out_channels: int,
-        corrected_position_bias: bool,
+        corrected: bool,
     ) -> None:
         super().__init__()
         self.patch_embed = PatchEmbedding(dim, token_size)
@@ -264,7 +262,7 @@ class ImageEncoder(nn.Module):
                 num_heads=num_heads,
                 mlp_dim=mlp_dim,
                 window_size=window_size,
-                corrected_position_bias=corrected_position_bias,
+                corrected=corrected,
             )
             for window_size in window_sizes
         )

@@ -15,6 +15,8 @@ PromptPolicy = Literal["all", "newest"]
 # As `preprocessing.intensity.normalise` knows them; this room may not import that one.
 Normalisation = Literal["log1p", "zscore_positive"]
 Precision = Literal["float32", "bfloat16"]
+# World axis that each end of an axis lies on.
+_AXIS_OF = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
 
 
 class Segmenter(Protocol):
@@ -49,11 +51,14 @@ class ModelDescription:
         architecture: Key of `presets.ARCHITECTURES`.
         config: Arguments of the architecture's configuration.
         spacing_mm: Edge of the working grid's voxels.
+        orientation: Which way the working grid's axes run, as "RAS": right, anterior, superior.
         normalisation: SUV to network input, see `preprocessing.intensity`.
         prompt_policy: Whether the decoder gets all clicks so far, or the newest with the previous logits.
         passes: How often the decoder runs on a window it sees for the first time, and after each later click; its
             logits are fed back in between, so that a large target can unfold from one click.
         boxes: Whether box prompts were trained.
+        bfloat16: Whether masks computed in bfloat16 were seen to agree with those in float32: only then does
+            precision "auto" use it.
         licence: Of the weights.
         training_data: What they were trained on, with licences.
         training: How: steps, time, recipe.
@@ -63,8 +68,8 @@ class ModelDescription:
         intended_use: What they are for, and not for.
 
     Raises:
-        WeightsError: The spacing is no positive number, normalisation or prompt policy are unknown, or
-            the passes are not two small numbers.
+        WeightsError: The spacing is no positive number; orientation, normalisation or prompt policy are
+            unknown; or the passes are not two small numbers.
     """
 
     name: str
@@ -73,8 +78,10 @@ class ModelDescription:
     spacing_mm: float
     normalisation: Normalisation
     prompt_policy: PromptPolicy
+    orientation: str = "RAS"
     passes: tuple[int, int] = (1, 1)
     boxes: bool = False
+    bfloat16: bool = False
     licence: str = "unknown"
     training_data: Sequence[Mapping[str, str]] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -90,6 +97,11 @@ class ModelDescription:
         spacing: object = self.spacing_mm
         if not isinstance(spacing, (int, float)) or not 0.1 <= spacing <= 100:
             raise WeightsError(f"spacing_mm is {spacing!r}; expected a number of mm")
+        ends: object = self.orientation
+        if not isinstance(ends, str) or sorted(_AXIS_OF.get(end, 3) for end in ends) != [0, 1, 2]:
+            raise WeightsError(
+                f'orientation is {ends!r}; expected one letter each of R/L, A/P and S/I, as "RAS"'
+            )
         if self.normalisation not in get_args(Normalisation):
             raise WeightsError(
                 f"normalisation is {self.normalisation!r}; expected one of {', '.join(get_args(Normalisation))}"
@@ -130,6 +142,11 @@ class SegmentationModel:
         """Voxels along each side of a patch."""
         return self._segmenter.patch_size
 
+    @property
+    def logits_size(self) -> int:
+        """Voxels along each side of the logits that `decode` takes and returns."""
+        return self._segmenter.logits_size
+
     @torch.inference_mode()
     def encode(self, patch: Tensor) -> Any:
         """Return the image embedding of a normalised patch [B, 1, P, P, P], to be used for every click."""
@@ -166,7 +183,7 @@ class SegmentationModel:
 
     def to_low_res(self, logits: Tensor) -> Tensor:
         """Return logits [B, 1, P, P, P] averaged to the decoder's resolution, as a mask prompt."""
-        size = self._segmenter.logits_size
+        size = self.logits_size
         return logits if logits.shape[-1] == size else nn.functional.adaptive_avg_pool3d(logits, size)
 
     def _autocast(self) -> torch.autocast:

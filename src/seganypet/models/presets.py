@@ -9,15 +9,41 @@ from torch import nn
 
 from seganypet.errors import UsageError, WeightsError
 from seganypet.models.compact import CompactConfig, CompactSegmenter
+from seganypet.models.model import ModelDescription
 from seganypet.models.sam3d import SAM3DConfig, SegAny3D
 
 # The two architectures: "sam3d" is the papers' [P1 §3.1], "compact" ours for a CPU.
 ARCHITECTURES = ("compact", "sam3d")
 
-# Sizes by name. "papers" has the 100,509,232 parameters of the released checkpoints.
-PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "compact": ("compact", {}),
-    "papers": ("sam3d", {}),
+# Networks by name, with the preprocessing and the prompts they are made for, yet without weights.
+PRESETS: Mapping[str, ModelDescription] = {
+    "compact": ModelDescription(
+        name="compact",
+        architecture="compact",
+        config={},
+        spacing_mm=4.0,
+        normalisation="log1p",
+        prompt_policy="all",
+        passes=(2, 1),  # chosen on simulated scans kept for tuning, see docs/experiments.md
+    ),
+    # The 100,509,232 parameters of the released checkpoints, and what those expect.
+    "papers": ModelDescription(
+        name="papers",
+        architecture="sam3d",
+        config={},
+        spacing_mm=1.5,
+        normalisation="zscore_positive",
+        prompt_policy="newest",
+    ),
+    # The same size without the released code's quirks, to train from scratch.
+    "papers-corrected": ModelDescription(
+        name="papers-corrected",
+        architecture="sam3d",
+        config={"corrected": True},
+        spacing_mm=1.5,
+        normalisation="zscore_positive",
+        prompt_policy="all",
+    ),
 }
 
 
@@ -58,5 +84,4 @@ def build_preset(name: str) -> nn.Module:
     """
     if name not in PRESETS:
         raise WeightsError(f'preset "{name}" is unknown; expected one of {", ".join(PRESETS)}')
-    architecture, config = PRESETS[name]
-    return build_network(architecture, config)
+    return build_network(PRESETS[name].architecture, PRESETS[name].config)

@@ -38,8 +38,10 @@ class SAM3DConfig:
         decoder_mlp_dim: Hidden channels of the mask decoder's MLPs.
         mask_tokens: Mask tokens of the decoder, of which the first is used.
         iou_head_dim: Hidden channels of the unused IoU head.
-        corrected_position_bias: True for the intended relative position bias, False for the one that the
-            published weights were trained with; see `image_encoder.relative_position_terms`.
+        corrected: False for the arithmetic of the published checkpoints with all its quirks, True for what
+            was intended, to train from scratch. The quirks: `image_encoder.relative_position_terms`,
+            `image_encoder.padding_key_bias`, `prompt_encoder.PositionEncoding.grid`,
+            `prompt_encoder.PromptEncoder.embed_missing_mask`.
 
     Raises:
         UsageError: Sizes that do not fit each other.
@@ -61,7 +63,7 @@ class SAM3DConfig:
     decoder_mlp_dim: int = 2048
     mask_tokens: int = 4
     iou_head_dim: int = 256
-    corrected_position_bias: bool = False
+    corrected: bool = False
 
     def __post_init__(self) -> None:
         # A configuration read back from JSON holds a list, which would make it unequal to this one.
@@ -146,7 +148,7 @@ class SegAny3D(nn.Module):
             mlp_dim=config.mlp_ratio * config.embed_dim,
             window_sizes=config.window_sizes,
             out_channels=config.out_channels,
-            corrected_position_bias=config.corrected_position_bias,
+            corrected=config.corrected,
         )
         self.prompt_encoder = PromptEncoder(
             dim=config.out_channels,
@@ -163,6 +165,16 @@ class SegAny3D(nn.Module):
             mask_tokens=config.mask_tokens,
             iou_head_dim=config.iou_head_dim,
         )
+
+    @property
+    def patch_size(self) -> int:
+        """Voxels along each side of a patch."""
+        return self.config.patch_size
+
+    @property
+    def logits_size(self) -> int:
+        """Voxels along each side of the decoder's logits, a quarter of the patch's."""
+        return self.config.low_res_size
 
     def encode(self, patch: Tensor) -> Tensor:
         """Return the image embedding, [B, out_channels, grid, grid, grid], to keep for every click.

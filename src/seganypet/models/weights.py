@@ -34,7 +34,8 @@ def load_model(
     Args:
         weights: Name of shipped weights, or path of a `.safetensors` file with its `.json` beside it.
         device: "auto" takes a GPU where there is one; else as torch names it ("cpu", "cuda:0").
-        precision: "auto" computes in bfloat16 where the processor does so natively, else in float32.
+        precision: "auto" computes in bfloat16 where the weights' description allows it and the processor does so
+            natively, else in float32.
 
     Raises:
         WeightsError: No such weights, a file that is truncated or of another system, or an unknown device.
@@ -48,7 +49,8 @@ def load_model(
         raise WeightsError(f"{path.with_suffix('.json')}: {error}") from error
     _fill(network, _read_tensors(path), path)
     chosen = _device(device)
-    return SegmentationModel(network, description, device=chosen, precision=_precision(precision, chosen))
+    computed = _precision(precision, chosen, agrees=description.bfloat16)
+    return SegmentationModel(network, description, device=chosen, precision=computed)
 
 
 def shipped_weights() -> list[str]:
@@ -200,12 +202,15 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _precision(wanted: Literal["auto", "float32", "bfloat16"], device: torch.device) -> Precision:
+def _precision(
+    wanted: Literal["auto", "float32", "bfloat16"], device: torch.device, *, agrees: bool
+) -> Precision:
+    """Return what to compute in; `agrees` is whether these weights' masks were seen to agree in bfloat16."""
     if wanted not in ("auto", "float32", "bfloat16"):
         raise UsageError(f'precision "{wanted}" is unknown; choose auto, float32 or bfloat16')
     native = device.type == "cuda" or _cpu_has_bfloat16()
     if wanted == "auto":
-        return "bfloat16" if native else "float32"
+        return "bfloat16" if native and agrees else "float32"
     if wanted == "bfloat16" and not native:
         warnings.warn("this processor emulates bfloat16: float32 is faster", SegAnyPETWarning, stacklevel=3)
     return wanted

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from seganypet.models.model import ModelDescription
+from seganypet.models.presets import PRESETS
 from seganypet.models.weights import save_weights
 from seganypet.training.loop import State, TrainingConfig
 from seganypet.training.recipes import TRAINING_TUMOURS
 
-# Chosen on simulated scans kept for tuning, see docs/experiments.md.
-_PASSES = (2, 1)
 _PHANTOMS = {
     "name": "SegAnyPET phantom",
     "what": "simulated whole-body PET: procedural bodies; FDG, PSMA and random uptake; lesions",
@@ -69,14 +68,10 @@ def export_weights(
     counts |= {"real_tumours": len(list(real.glob("*/case.json"))) if real else 0}
     stems = [anatomy.name.split(".")[0] for anatomy in anatomies]
     data = [_PHANTOMS, *(_ANATOMIES.get(s, {"name": s, "licence": "unknown"}) for s in stems)]
-    description = ModelDescription(
+    description = replace(
+        PRESETS["compact"],
         name=name,
-        architecture="compact",
         config=asdict(config.architecture),
-        spacing_mm=4.0,
-        normalisation="log1p",
-        prompt_policy="all",
-        passes=_PASSES,
         licence="Apache-2.0",
         training_data=[*data, _TUMOURS] if real else data,
         training={

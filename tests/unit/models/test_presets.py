@@ -14,12 +14,23 @@ from seganypet.models.sam3d import SegAny3D
 def test_presets_have_the_sizes_they_promise():
     with torch.device("meta"):  # shapes without memory
         sizes = {name: sum(p.numel() for p in build_preset(name).parameters()) for name in PRESETS}
-    assert sizes["papers"] == 100_509_232
+    assert sizes["papers"] == sizes["papers-corrected"] == 100_509_232
     assert 5_000_000 < sizes["compact"] < 12_000_000
 
 
 def test_every_architecture_has_a_preset():
-    assert {architecture for architecture, _ in PRESETS.values()} == set(ARCHITECTURES)
+    assert {preset.architecture for preset in PRESETS.values()} == set(ARCHITECTURES)
+
+
+def test_presets_are_called_what_they_are_found_by():
+    assert all(preset.name == name for name, preset in PRESETS.items())
+
+
+def test_papers_preset_expects_what_the_released_weights_do():
+    papers = PRESETS["papers"]
+    assert (papers.spacing_mm, papers.orientation, papers.normalisation) == (1.5, "RAS", "zscore_positive")
+    assert (papers.prompt_policy, papers.passes) == ("newest", (1, 1))
+    assert not papers.bfloat16
 
 
 def test_lists_stand_for_tuples_as_json_gives_them():

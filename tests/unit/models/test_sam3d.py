@@ -146,12 +146,10 @@ def test_gradient_reaches_every_parameter_that_decides_the_mask(model, patch):
 
 @pytest.mark.parametrize("corrected", [False, True])
 def test_position_bias_form_comes_from_the_configuration(corrected):
-    config = SAM3DConfig(
-        embed_dim=24, num_heads=2, depth=1, global_blocks=(), corrected_position_bias=corrected
-    )
+    config = SAM3DConfig(embed_dim=24, num_heads=2, depth=1, global_blocks=(), corrected=corrected)
     with torch.device("meta"):
         block = SegAny3D(config).image_encoder.blocks[0]
-    assert block.attn.corrected_position_bias is corrected
+    assert block.attn.corrected is corrected
 
 
 def test_runs_in_double_precision(model, patch):

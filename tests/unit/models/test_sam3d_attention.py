@@ -17,9 +17,7 @@ DIM = HEADS * HEAD_DIM
 
 def _random_block(side: int, *, corrected: bool, seed: int = 0) -> EncoderBlock:
     """A block in float64 with nothing left at zero: not the tables, not the biases."""
-    block = EncoderBlock(
-        dim=DIM, num_heads=HEADS, mlp_dim=8, window_size=side, corrected_position_bias=corrected
-    ).double()
+    block = EncoderBlock(dim=DIM, num_heads=HEADS, mlp_dim=8, window_size=side, corrected=corrected).double()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in block.parameters():
@@ -53,7 +51,7 @@ def _naive_window(attention: WindowAttention, window: np.ndarray) -> np.ndarray:
         for place in places:
             logits = []
             for key in places:
-                bias = _bias(q, place, key, side, tables, corrected=attention.corrected_position_bias)
+                bias = _bias(q, place, key, side, tables, corrected=attention.corrected)
                 logits.append(q[place] @ k[key] / math.sqrt(HEAD_DIM) + bias)
             share = np.exp(np.array(logits) - max(logits))
             share /= share.sum()

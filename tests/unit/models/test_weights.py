@@ -256,6 +256,10 @@ def test_refuses_tensors_that_are_not_finite(saved):
         ("spacing_mm", 0),
         ("normalisation", "minmax"),
         ("prompt_policy", "oldest"),
+        ("orientation", "RRS"),
+        ("orientation", "RASS"),
+        ("orientation", "ras"),
+        ("orientation", 7),
     ],
 )
 def test_refuses_a_description_of_impossible_values(saved, field, value):
@@ -323,8 +327,14 @@ def test_refuses_an_unknown_precision(saved):
         load_model(saved, device="cpu", precision="float16")
 
 
-@pytest.mark.parametrize(("native", "expected"), [(True, "bfloat16"), (False, "float32")])
-def test_automatic_precision_is_what_the_processor_does_natively(saved, monkeypatch, native, expected):
+@pytest.mark.parametrize(
+    ("native", "agrees", "expected"),
+    [(True, True, "bfloat16"), (False, True, "float32"), (True, False, "float32")],
+)
+def test_automatic_precision_is_bfloat16_where_processor_and_weights_allow_it(
+    saved, monkeypatch, native, agrees, expected
+):
+    describe(saved, bfloat16=agrees)
     monkeypatch.setattr(weights, "_cpu_has_bfloat16", lambda: native)
     assert load_model(saved, device="cpu").precision == expected
 
