@@ -5,7 +5,34 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+
+# With fewer rows than this, the matrix product does not pay for being set up as a convolution.
+_FEW_ROWS = 64
+
+
+def token_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return `x @ weight.T + bias`, [..., out] for x [..., in].
+
+    On a CPU it runs as a convolution with a kernel of one voxel, which is the same: PyTorch leaves float32 matrix
+    products to MKL, which on AMD processors reaches less than half of what oneDNN's convolutions do.
+    """
+    rows = x.shape[:-1].numel()
+    on_onednn = x.device.type == "cpu" and x.dtype != torch.float64 and torch.backends.mkldnn.is_available()
+    if not on_onednn or rows < _FEW_ROWS:
+        return F.linear(x, weight, bias)
+    image = x.reshape(1, 1, rows, x.shape[-1]).permute(0, 3, 1, 2)  # channels last: nothing is moved
+    out = F.conv2d(image, weight[:, :, None, None], bias)
+    return out.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
+
+
+class TokenLinear(nn.Linear):
+    """A linear layer for many tokens at once, see `token_linear`."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  the name in nn.Linear
+        """Return [..., out_features] for [..., in_features]."""
+        return token_linear(input, self.weight, self.bias)
 
 
 class LayerNorm3d(nn.Module):
@@ -19,11 +46,8 @@ class LayerNorm3d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` [B, C, I, J, K] with mean 0 and variance 1 over C, then scaled and shifted."""
-        centred = x - x.mean(1, keepdim=True)
-        variance = centred.square().mean(1, keepdim=True)
-        normalised = centred * torch.rsqrt(variance + self.eps)
-        shape = (-1, 1, 1, 1)
-        return normalised * self.weight.view(shape) + self.bias.view(shape)
+        normalised = F.layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias, self.eps)
+        return normalised.movedim(-1, 1)
 
 
 class TransformerMLP(nn.Module):
@@ -37,8 +61,8 @@ class TransformerMLP(nn.Module):
 
     def __init__(self, dim: int, hidden_dim: int, activation: nn.Module) -> None:
         super().__init__()
-        self.lin1 = nn.Linear(dim, hidden_dim)
-        self.lin2 = nn.Linear(hidden_dim, dim)
+        self.lin1 = TokenLinear(dim, hidden_dim)
+        self.lin2 = TokenLinear(hidden_dim, dim)
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:

@@ -37,8 +37,8 @@ def _bias(query, place, key, side, tables, *, corrected):
     )
 
 
-def _naive_window(attention: WindowAttention, window: np.ndarray) -> np.ndarray:
-    """Attention of one full window [n, n, n, DIM], zeros where it is padded."""
+def _naive_window(attention: WindowAttention, window: np.ndarray, real: tuple[int, int, int]) -> np.ndarray:
+    """Attention of one full window [n, n, n, DIM], zeros where it is padded; padding keys count as released."""
     weights = {name: tensor.detach().numpy() for name, tensor in attention.named_parameters()}
     tables = [weights[f"rel_pos_{axis}"] for axis in "dhw"]
     side = len(window)
@@ -51,6 +51,9 @@ def _naive_window(attention: WindowAttention, window: np.ndarray) -> np.ndarray:
         for place in places:
             logits = []
             for key in places:
+                if attention.corrected and any(at >= n for at, n in zip(key, real, strict=True)):
+                    logits.append(-math.inf)
+                    continue
                 bias = _bias(q, place, key, side, tables, corrected=attention.corrected)
                 logits.append(q[place] @ k[key] / math.sqrt(HEAD_DIM) + bias)
             share = np.exp(np.array(logits) - max(logits))
@@ -68,7 +71,8 @@ def _naive_windows(attention: WindowAttention, tokens: np.ndarray, side: int) ->
     out = np.zeros_like(padded)
     for corner in itertools.product(*(range(0, extent, side) for extent in padded_shape)):
         box = tuple(slice(start, start + side) for start in corner)
-        out[box] = _naive_window(attention, padded[box])
+        real = tuple(extent - start for extent, start in zip(tokens.shape[:3], corner, strict=True))
+        out[box] = _naive_window(attention, padded[box], real)
     return out[:i, :j, :k]
 
 
