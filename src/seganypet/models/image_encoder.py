@@ -49,7 +49,8 @@ class WindowAttention(nn.Module):
         i, j, k = extent
         projected = self.qkv(tokens).reshape(batch, i * j * k, 3, self.num_heads, dim // self.num_heads)
         queries, keys, values = projected.permute(2, 0, 3, 1, 4)
-        placed, tables = queries.unflatten(2, (i, j, k)), (self.rel_pos_d, self.rel_pos_h, self.rel_pos_w)
+        placed = queries.reshape(*queries.shape[:2], i, j, k, -1)
+        tables = (self.rel_pos_d, self.rel_pos_h, self.rel_pos_w)
         if self.corrected:
             bias = corrected_position_bias(placed, tables)
         else:
@@ -131,9 +132,9 @@ class PatchEmbedding(nn.Module):
 
     def forward(self, patch: Tensor) -> Tensor:
         """Return tokens [B, I, J, K, dim] of a patch [B, 1, I·size, J·size, K·size]."""
-        cubes = patch.squeeze(1)
-        for axis in (1, 3, 5):
-            cubes = cubes.unflatten(axis, (-1, self.token_size))
+        batch, size = len(patch), self.token_size
+        i, j, k = (n // size for n in patch.shape[2:])
+        cubes = patch.reshape(batch, i, size, j, size, k, size)
         cubes = cubes.permute(0, 1, 3, 5, 2, 4, 6).flatten(4)
         return token_linear(cubes, self.proj.weight.flatten(1), self.proj.bias)
 

@@ -19,12 +19,18 @@ def token_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     products to MKL, which on AMD processors reaches less than half of what oneDNN's convolutions do.
     """
     rows = x.shape[:-1].numel()
-    on_onednn = x.device.type == "cpu" and x.dtype != torch.float64 and torch.backends.mkldnn.is_available()
-    if not on_onednn or rows < _FEW_ROWS:
+    if rows < _FEW_ROWS or not _on_onednn(x):
         return F.linear(x, weight, bias)
     image = x.reshape(1, 1, rows, x.shape[-1]).permute(0, 3, 1, 2)  # channels last: nothing is moved
     out = F.conv2d(image, weight[:, :, None, None], bias)
     return out.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
+
+
+def _on_onednn(x: Tensor) -> bool:
+    """Return whether oneDNN computes convolutions of this tensor."""
+    if x.device.type != "cpu" or x.dtype == torch.float64:
+        return False
+    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
 class TokenLinear(nn.Linear):
@@ -46,8 +52,11 @@ class LayerNorm3d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` [B, C, I, J, K] with mean 0 and variance 1 over C, then scaled and shifted."""
-        normalised = F.layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias, self.eps)
-        return normalised.movedim(-1, 1)
+        return self.of_tokens(x.movedim(1, -1)).movedim(-1, 1)
+
+    def of_tokens(self, x: Tensor) -> Tensor:
+        """Return the same for [..., C]."""
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
 class TransformerMLP(nn.Module):

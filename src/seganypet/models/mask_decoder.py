@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
-from seganypet.models.layers import LayerNorm3d, TokenMLP
+from seganypet.models.layers import LayerNorm3d, TokenMLP, token_linear
 from seganypet.models.two_way_transformer import TwoWayTransformer
 
 
@@ -59,10 +61,35 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([output_tokens.expand(len(sparse_embeddings), -1, -1), sparse_embeddings], dim=1)
         image = image_embedding + dense_embedding
         tokens, attended = self.transformer(tokens, _to_tokens(image), _to_tokens(image_pe))
-        upscaled = self.output_upscaling(attended.transpose(1, 2).reshape(image.shape))
         # Token 0 is the IoU token, token 1 the first mask token.
         weights = self.output_hypernetworks_mlps[0](tokens[:, 1])
-        return torch.einsum("bc,bcijk->bijk", weights, upscaled).unsqueeze(1)
+        logits = self._upscale(attended) @ weights[:, :, None]
+        return _to_volume(logits.squeeze(-1), image.shape[-1])
+
+    def _upscale(self, image: Tensor) -> Tensor:
+        """Return the features of 4³ voxels for each token, [B, N·64, dim / 8], from tokens [B, N, dim].
+
+        `output_upscaling` without moving a feature: a transposed convolution whose stride is its kernel is a matrix
+        product that gives every voxel eight finer ones, and its neighbours in memory may as well be these.
+        """
+        first, norm, activation, second, _ = self.output_upscaling
+        x = activation(cast(LayerNorm3d, norm).of_tokens(_eight_voxels(image, first)))
+        upscaled: Tensor = activation(_eight_voxels(x, second))
+        return upscaled
+
+
+def _eight_voxels(x: Tensor, convolution: nn.Module) -> Tensor:
+    """Return [B, 8·N, out]: the 2³ voxels that a transposed convolution makes of each of [B, N, in]."""
+    weight = convolution.get_parameter("weight").permute(2, 3, 4, 1, 0).flatten(0, 3)
+    finer = token_linear(x, weight, convolution.get_parameter("bias").repeat(8))
+    return finer.reshape(len(x), 8 * x.shape[1], -1)
+
+
+def _to_volume(voxels: Tensor, grid: int) -> Tensor:
+    """Return [B, 1, 4·grid, 4·grid, 4·grid]; voxels [B, grid³·64] come token by token, each twice in eight parts."""
+    side = 4 * grid
+    parts = voxels.reshape(-1, *(grid,) * 3, *(2,) * 6)
+    return parts.permute(0, 1, 4, 7, 2, 5, 8, 3, 6, 9).reshape(-1, 1, side, side, side)
 
 
 def _to_tokens(image: Tensor) -> Tensor:

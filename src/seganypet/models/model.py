@@ -119,7 +119,7 @@ class SegmentationModel:
         network: The assembled network.
         description: What its weights say about themselves.
         device: Where it runs.
-        precision: "bfloat16" computes in 16 bits where the processor can; logits come back in float32.
+        precision: "bfloat16" keeps and computes in 16 bits what autocast would; logits come back in float32.
     """
 
     def __init__(
@@ -131,6 +131,8 @@ class SegmentationModel:
         precision: Precision = "float32",
     ) -> None:
         network = network.eval().requires_grad_(False).to(device)
+        if precision == "bfloat16":
+            _halve_weights(network)
         self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.description = description
         self.device = device
@@ -188,3 +190,10 @@ class SegmentationModel:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+
+
+def _halve_weights(network: nn.Module) -> None:
+    """Keep in bfloat16 the weights that autocast would otherwise convert in every call."""
+    for module in network.modules():
+        if isinstance(module, (nn.Linear, nn.Conv3d, nn.ConvTranspose3d)):
+            module.to(torch.bfloat16)

@@ -35,24 +35,24 @@ class PositionEncoding(nn.Module):
         sine = phase.sin()
         return torch.cat([sine, phase.cos(), sine], dim=-1)
 
-    def grid(self, size: int) -> Tensor:
+    def grid(self, size: int, *, corrected: bool) -> Tensor:
         """Return the encoding of every cell centre of a grid, [1, 3·frequencies, size, size, size].
 
-        Cell (i, j, k) gets the encoding of a point at (j, i, k): the released code swaps the first two axes
-        here but not for points, and the published weights were trained so.
+        In the released form cell (i, j, k) gets the encoding of a point at (j, i, k): that code swaps the first two
+        axes here but not for points, and the published weights were trained so.
         """
         matrix = self.positional_encoding_gaussian_matrix
         centre = (torch.arange(size, device=matrix.device, dtype=matrix.dtype) + 0.5) / size
         i, j, k = torch.meshgrid(centre, centre, centre, indexing="ij")
-        encoding: Tensor = self(torch.stack([j, i, k], dim=-1))
+        encoding: Tensor = self(torch.stack([i, j, k] if corrected else [j, i, k], dim=-1))
         return encoding.permute(3, 0, 1, 2).unsqueeze(0)
 
 
 class PromptEncoder(nn.Module):
     """The prompt encoder F_PE [P1 §3.1].
 
-    `no_mask_embed` stays without use and without gradient: a missing mask is a zero mask, as in the released
-    training. So do the embeddings of box corners that some checkpoints have, `point_embeddings` 2 and 3.
+    Without use and without gradient stay the embeddings of box corners that some checkpoints have,
+    `point_embeddings` 2 and 3, and in the released form `no_mask_embed`.
 
     Args:
         dim: Channels of the embeddings; a multiple of 3.
@@ -60,12 +60,21 @@ class PromptEncoder(nn.Module):
         grid_size: Tokens along each side of the image embedding; a mask has 4 voxels per token and side.
         mask_channels: Hidden channels of the mask's convolutions; a multiple of 4.
         point_embeddings: 2 (negative, positive), or 4 with the unused box corners.
+        corrected: See `PositionEncoding.grid` and `embed_missing_mask`.
     """
 
     def __init__(
-        self, *, dim: int, patch_size: int, grid_size: int, mask_channels: int, point_embeddings: int
+        self,
+        *,
+        dim: int,
+        patch_size: int,
+        grid_size: int,
+        mask_channels: int,
+        point_embeddings: int,
+        corrected: bool,
     ) -> None:
         super().__init__()
+        self.corrected = corrected
         self.patch_size = patch_size
         self.grid_size = grid_size
         self.pe_layer = PositionEncoding(dim // 3)
@@ -113,11 +122,18 @@ class PromptEncoder(nn.Module):
         dense_embedding: Tensor = self.mask_downscaling(low_res_logits)
         return dense_embedding
 
-    def zero_mask(self, batch: int) -> Tensor:
-        """Return the mask Ŷ_0 = 0 that stands before the first click, [batch, 1, 4·grid, …] [P1 eq. 1]."""
+    def embed_missing_mask(self, batch: int) -> Tensor:
+        """Return the dense embedding [batch, dim, grid, grid, grid] that stands before the first click.
+
+        In the released form it is that of a zero mask, Ŷ_0 = 0 [P1 eq. 1]: the released training never showed
+        `no_mask_embed`, which hence is noise in the published weights. The corrected form learns it.
+        """
+        if self.corrected:
+            shape = (batch, -1, *(self.grid_size,) * 3)
+            return self.no_mask_embed.weight[:, :, None, None, None].expand(shape)
         side = 4 * self.grid_size
-        return self.not_a_point_embed.weight.new_zeros(batch, 1, side, side, side)
+        return self.embed_mask(self.no_mask_embed.weight.new_zeros(batch, 1, side, side, side))
 
     def dense_position_encoding(self) -> Tensor:
         """Return the position encoding of the image embedding's tokens, [1, dim, grid, grid, grid]."""
-        return self.pe_layer.grid(self.grid_size)
+        return self.pe_layer.grid(self.grid_size, corrected=self.corrected)

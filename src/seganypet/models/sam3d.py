@@ -39,9 +39,9 @@ class SAM3DConfig:
         mask_tokens: Mask tokens of the decoder, of which the first is used.
         iou_head_dim: Hidden channels of the unused IoU head.
         corrected: False for the arithmetic of the published checkpoints with all its quirks, True for what
-            was intended, to train from scratch. The quirks: `image_encoder.relative_position_terms`,
-            `image_encoder.padding_key_bias`, `prompt_encoder.PositionEncoding.grid`,
-            `prompt_encoder.PromptEncoder.embed_missing_mask`.
+            was intended, to train from scratch. The quirks: the position bias (`position_bias`) and the
+            unmasked padding (`image_encoder.WindowAttention`), the swapped axes
+            (`prompt_encoder.PositionEncoding.grid`) and the zero mask (`PromptEncoder.embed_missing_mask`).
 
     Raises:
         UsageError: Sizes that do not fit each other.
@@ -130,8 +130,9 @@ class SegAny3D(nn.Module):
     Axes are the patch's own i, j, k throughout. Embed the patch once with `encode`; then call `decode` for
     every click, with all clicks so far and the logits that the last call returned.
 
-    Parameters that `decode` does not reach, and that hence get no gradient: `prompt_encoder.no_mask_embed`,
-    `point_embeddings` 2 and 3, `mask_decoder.output_hypernetworks_mlps` 1 and up, `iou_prediction_head`.
+    Parameters that `decode` does not reach, and that hence get no gradient: `point_embeddings` 2 and 3,
+    `mask_decoder.output_hypernetworks_mlps` 1 and up, `iou_prediction_head`, and in the released form
+    `prompt_encoder.no_mask_embed`.
 
     Args:
         config: Shape of the network; the published one if left out.
@@ -156,6 +157,7 @@ class SegAny3D(nn.Module):
             grid_size=config.grid_size,
             mask_channels=config.mask_channels,
             point_embeddings=config.point_embeddings,
+            corrected=config.corrected,
         )
         self.mask_decoder = MaskDecoder(
             dim=config.out_channels,
@@ -205,7 +207,7 @@ class SegAny3D(nn.Module):
                 padding token is there, as in the released training.
             point_labels: [B, N]: 1 positive, 0 negative, -1 padding.
             low_res_logits: What the last call returned, [B, 1, low_res, low_res, low_res]; None, before the
-                first click, is the zero mask.
+                first click; see `prompt_encoder.PromptEncoder.embed_missing_mask`.
 
         Raises:
             GeometryError: An embedding or logits of another shape, or batches that do not match.
@@ -218,7 +220,9 @@ class SegAny3D(nn.Module):
         _check_points(point_coords, point_labels)
         batch = _common_batch(image_embedding, point_coords, low_res_logits)
         if low_res_logits is None:
-            low_res_logits = self.prompt_encoder.zero_mask(batch)
+            dense_embedding = self.prompt_encoder.embed_missing_mask(batch)
+        else:
+            dense_embedding = self.prompt_encoder.embed_mask(low_res_logits)
         if point_coords is None or point_labels is None:
             sparse_embeddings = image_embedding.new_zeros(batch, 0, config.out_channels)
         else:
@@ -227,7 +231,7 @@ class SegAny3D(nn.Module):
             image_embedding,
             self.prompt_encoder.dense_position_encoding(),
             sparse_embeddings,
-            self.prompt_encoder.embed_mask(low_res_logits),
+            dense_embedding,
         )
         return logits
 

@@ -11,6 +11,10 @@ from seganypet.models.layers import TransformerMLP
 class ProjectedAttention(nn.Module):
     """Multi-head attention whose queries, keys and values are projected to fewer channels.
 
+    Where one side has few tokens and the other many, as clicks and image have, the projections of the many are moved
+    to the few: q·(W x) = (Wᵀ q)·x, and the projection of a weighted sum is the weighted sum of projections. This is
+    the same sum in another order, at about a third of the work.
+
     Args:
         dim: Channels in and out.
         num_heads: Heads; must divide `internal_dim`.
@@ -20,6 +24,7 @@ class ProjectedAttention(nn.Module):
     def __init__(self, dim: int, num_heads: int, internal_dim: int) -> None:
         super().__init__()
         self.num_heads = num_heads
+        self.internal_dim = internal_dim
         self.q_proj = nn.Linear(dim, internal_dim)
         self.k_proj = nn.Linear(dim, internal_dim)
         self.v_proj = nn.Linear(dim, internal_dim)
@@ -27,6 +32,11 @@ class ProjectedAttention(nn.Module):
 
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Return [B, Q, dim] for queries [B, Q, dim], keys and values [B, N, dim]."""
+        few = self.internal_dim // self.num_heads
+        if queries.shape[1] < few <= keys.shape[1]:
+            return self._few_queries(queries, keys, values)
+        if keys.shape[1] < few <= queries.shape[1]:
+            return self._few_keys(queries, keys, values)
         attended = F.scaled_dot_product_attention(
             self._heads(self.q_proj(queries)),
             self._heads(self.k_proj(keys)),
@@ -34,6 +44,38 @@ class ProjectedAttention(nn.Module):
         )
         out: Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))
         return out
+
+    def _few_queries(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Attend with keys and values as they are; they are projected after they are summed up."""
+        query = self._heads(self.q_proj(queries)) * self._scale
+        asked = (query @ self._by_head(self.k_proj.weight)).flatten(1, 2)  # [B, heads·Q, dim]
+        # The bias of the keys' projection adds the same to all scores of a query: the softmax drops it.
+        share = (asked @ keys.mT).softmax(-1)
+        summed = (share @ values).reshape(len(queries), self.num_heads, -1, values.shape[-1])
+        attended = summed @ self._by_head(self.v_proj.weight).mT + self.v_proj.bias.view(
+            self.num_heads, 1, -1
+        )
+        out: Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))
+        return out
+
+    def _few_keys(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Attend with queries as they are; the values are projected to the output before they are summed up."""
+        key = self._heads(self.k_proj(keys)) * self._scale
+        offered = (key @ self._by_head(self.q_proj.weight)).flatten(1, 2)  # [B, heads·N, dim]
+        offset = (key * self.q_proj.bias.view(self.num_heads, 1, -1)).sum(-1).flatten(1)
+        # Scores stand with the many queries last: a softmax over a handful of neighbours in memory is slow.
+        scores = (offered @ queries.mT + offset[..., None]).reshape(*key.shape[:3], -1)
+        value = self._heads(self.v_proj(values))
+        written = value @ self.out_proj.weight.view(-1, self.num_heads, value.shape[-1]).permute(1, 2, 0)
+        return scores.softmax(2).flatten(1, 2).mT @ written.flatten(1, 2) + self.out_proj.bias
+
+    @property
+    def _scale(self) -> float:
+        return float((self.internal_dim // self.num_heads) ** -0.5)
+
+    def _by_head(self, weight: Tensor) -> Tensor:
+        """Return a projection's weight as [heads, channels of a head, dim]."""
+        return weight.view(self.num_heads, -1, weight.shape[1])
 
     def _heads(self, x: Tensor) -> Tensor:
         """Return [B, heads, N, channels of a head] for [B, N, C]."""
@@ -107,7 +149,7 @@ class TwoWayTransformer(nn.Module):
 
     def forward(self, tokens: Tensor, image: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
         """Return tokens [B, T, dim] and image [B, N, dim] after all blocks; arguments as in `TwoWayBlock`."""
-        token_pe = tokens
+        token_pe, image_pe = tokens, image_pe.to(image.dtype)
         for layer in self.layers:
             tokens, image = layer(tokens, image, token_pe, image_pe)
         attended = self.final_attn_token_to_image(tokens + token_pe, image + image_pe, image)

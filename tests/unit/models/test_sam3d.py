@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -145,11 +147,18 @@ def test_gradient_reaches_every_parameter_that_decides_the_mask(model, patch):
 
 
 @pytest.mark.parametrize("corrected", [False, True])
-def test_position_bias_form_comes_from_the_configuration(corrected):
-    config = SAM3DConfig(embed_dim=24, num_heads=2, depth=1, global_blocks=(), corrected=corrected)
+def test_the_configuration_corrects_all_quirks_or_none(corrected):
     with torch.device("meta"):
-        block = SegAny3D(config).image_encoder.blocks[0]
-    assert block.attn.corrected is corrected
+        model = SegAny3D(replace(SMALL, corrected=corrected))
+    places = [*(block.attn for block in model.image_encoder.blocks), model.prompt_encoder]
+    assert [place.corrected for place in places] == [corrected] * 3
+
+
+def test_corrected_network_learns_what_stands_for_a_missing_mask(patch):
+    torch.manual_seed(0)
+    model = SegAny3D(replace(SMALL, corrected=True))
+    model(patch, *ONE).square().mean().backward()
+    assert model.prompt_encoder.no_mask_embed.weight.grad.any()
 
 
 def test_runs_in_double_precision(model, patch):

@@ -13,11 +13,17 @@ from seganypet.models.prompt_encoder import PositionEncoding, PromptEncoder
 DIM = 6
 
 
+def build(*, corrected: bool) -> PromptEncoder:
+    torch.manual_seed(0)
+    built = PromptEncoder(
+        dim=DIM, patch_size=128, grid_size=4, mask_channels=8, point_embeddings=2, corrected=corrected
+    )
+    return built.double()
+
+
 @pytest.fixture
 def encoder() -> PromptEncoder:
-    torch.manual_seed(0)
-    built = PromptEncoder(dim=DIM, patch_size=128, grid_size=4, mask_channels=8, point_embeddings=2)
-    return built.double()
+    return build(corrected=False)
 
 
 def _set_frequencies(encoding: PositionEncoding, rows: list[list[float]]) -> None:
@@ -77,11 +83,28 @@ def test_dense_encoding_is_that_of_points_with_the_first_two_axes_swapped(encode
     assert (dense[0, :, 2, 1, 3] - (swapped - positive)).abs().max() > 1e-3
 
 
+def test_corrected_dense_encoding_is_that_of_points():
+    encoder = build(corrected=True)
+    coords = torch.tensor([[[32 * (token + 0.5) - 0.5 for token in (1, 2, 3)]]])
+    point = encoder.embed_points(coords, torch.tensor([[1]]))[0, 0] - encoder.point_embeddings[1].weight[0]
+    torch.testing.assert_close(encoder.dense_position_encoding()[0, :, 1, 2, 3], point)
+
+
 def test_mask_embedding_has_one_vector_per_token(encoder):
-    zero = encoder.zero_mask(2)
-    assert zero.shape == (2, 1, 16, 16, 16)
-    assert not zero.any()
+    zero = torch.zeros(2, 1, 16, 16, 16, dtype=torch.float64)
     mask = zero.clone()
     mask[0, 0, 4:8, 0:4, 12:16] = 5.0
     changed = (encoder.embed_mask(mask) - encoder.embed_mask(zero)).abs().amax(1) > 0
     assert changed.nonzero().tolist() == [[0, 1, 0, 3]]
+
+
+def test_missing_mask_is_a_zero_mask_as_released(encoder):
+    zero = torch.zeros(2, 1, 16, 16, 16, dtype=torch.float64)
+    assert torch.equal(encoder.embed_missing_mask(2), encoder.embed_mask(zero))
+
+
+def test_corrected_missing_mask_has_an_embedding_of_its_own():
+    encoder = build(corrected=True)
+    missing = encoder.embed_missing_mask(2)
+    assert missing.shape == (2, DIM, 4, 4, 4)
+    assert torch.equal(missing[1, :, 3, 0, 2], encoder.no_mask_embed.weight[0])

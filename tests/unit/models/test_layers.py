@@ -1,0 +1,56 @@
+"""The shared layers against PyTorch's own, or numbers worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from seganypet.models.layers import LayerNorm3d, TokenLinear, token_linear
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 5, 6, 12), (1, 200, 12), (3, 12), (12,), (0, 12)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("biased", [True, False])
+def test_token_linear_is_a_linear_layer(shape, dtype, biased):
+    generator = torch.Generator().manual_seed(0)
+    x, weight, bias = (torch.randn(s, generator=generator).to(dtype) for s in (shape, (7, 12), (7,)))
+    expected = F.linear(x, weight, bias if biased else None)
+    tolerance = {torch.float32: 1e-5, torch.float64: 1e-12, torch.bfloat16: 0.1}[dtype]
+    out = token_linear(x, weight, bias if biased else None)
+    assert out.dtype == dtype
+    torch.testing.assert_close(out, expected, rtol=0.01 if dtype == torch.bfloat16 else 1e-5, atol=tolerance)
+
+
+def test_token_linear_takes_tokens_in_any_memory_order():
+    x = torch.randn(1, 12, 10, 10, generator=torch.Generator().manual_seed(0)).permute(0, 2, 3, 1)
+    layer = TokenLinear(12, 7)
+    torch.testing.assert_close(layer(x), F.linear(x.contiguous(), layer.weight, layer.bias))
+
+
+def test_token_linear_has_the_gradients_of_a_linear_layer():
+    x = torch.randn(100, 12, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    layer = TokenLinear(12, 7)
+    inputs = [x, layer.weight, layer.bias]
+    here = torch.autograd.grad(layer(x).square().sum(), inputs)
+    there = torch.autograd.grad(F.linear(x, layer.weight, layer.bias).square().sum(), inputs)
+    for ours, theirs in zip(here, there, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last_3d])
+def test_layer_norm_runs_over_the_channels_of_each_voxel(memory_format):
+    # Channels 1 and 3: mean 2, deviation 1, so -1 and 1 up to epsilon; then times 2, and plus 5 for the second.
+    norm = LayerNorm3d(2)
+    with torch.no_grad():
+        norm.weight.fill_(2.0)
+        norm.bias.copy_(torch.tensor([0.0, 5.0]))
+    x = (
+        torch.tensor([1.0, 3.0])
+        .view(1, 2, 1, 1, 1)
+        .expand(1, 2, 3, 4, 5)
+        .contiguous(memory_format=memory_format)
+    )
+    out = norm(x)
+    assert out.shape == x.shape
+    torch.testing.assert_close(out[0, :, 2, 3, 4], torch.tensor([-2.0, 7.0]), rtol=0, atol=1e-5)
