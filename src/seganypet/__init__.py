@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     )
     from seganypet.inference.session import Session
     from seganypet.io import read_volume, write_mask
-    from seganypet.models.weights import load_model
+    from seganypet.models.checkpoint import save_checkpoint
+    from seganypet.models.weights import load_model, save_weights
     from seganypet.prompts.click import Click
     from seganypet.volume import Mask, Volume
 
@@ -49,6 +50,8 @@ __all__ = [
     "__version__",
     "load_model",
     "read_volume",
+    "save_checkpoint",
+    "save_weights",
     "write_mask",
 ]
 
@@ -60,6 +63,8 @@ _HOMES = {
     "Volume": "volume",
     "load_model": "models.weights",
     "read_volume": "io",
+    "save_checkpoint": "models.checkpoint",
+    "save_weights": "models.weights",
     "write_mask": "io",
 }
 

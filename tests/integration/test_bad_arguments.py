@@ -145,10 +145,10 @@ def pickled(folder: Path, tiny: Path) -> str:
         (lambda f, t: foreign(f, t, described=False), r"w\.safetensors: its description w\.json is missing"),
         (
             lambda f, t: foreign(f, t, described=True),
-            r"w\.safetensors: lacks \d+ tensors.*another architecture",
+            r"w\.safetensors: lacks \d+ of \d+ tensors.*another architecture",
         ),
         (of_another_program, r"w\.json: unknown fields .*model_type"),
-        (pickled, r"w\.pth: only \.safetensors"),
+        (pickled, r"w\.pth: lacks 324 of 324 tensors .*another architecture"),
         (lambda f, t: "nowhere.safetensors", r"nowhere\.safetensors: no such weight file"),
     ],
 )

@@ -57,7 +57,10 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add `--weights`, `--device` and `--precision`."""
     group = parser.add_argument_group("model")
     group.add_argument(
-        "--weights", default="default", metavar="W", help="shipped weights by name, or a .safetensors file"
+        "--weights",
+        default="default",
+        metavar="W",
+        help="shipped weights by name, a .safetensors file, or a .pth checkpoint of SegAnyPET or SAM-Med3D",
     )
     group.add_argument(
         "--device", default="auto", metavar="D", help="cpu, cuda, cuda:1, …; auto takes a GPU if there is one"

@@ -1,4 +1,4 @@
-"""Weight files: 16-bit safetensors with a JSON description beside them."""
+"""Weight files: 16-bit safetensors with a JSON description beside them, and the authors' checkpoints."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from importlib import resources
 from pathlib import Path
@@ -17,10 +18,17 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from seganypet.errors import OutputError, SegAnyPETWarning, UsageError, WeightsError
+from seganypet.models.checkpoint import is_checkpoint, read_checkpoint
+from seganypet.models.checkpoint_config import completed_config, config_of
+from seganypet.models.filling import Unfilled, fill
 from seganypet.models.model import ModelDescription, Precision, SegmentationModel
-from seganypet.models.presets import build_network
+from seganypet.models.presets import PRESETS, build_network
+from seganypet.models.writing import require_float32, whole_file
 
 DEFAULT_WEIGHTS = "default"
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
+# Part of a tensor's norm that 16 bits may cost; rounding costs at most 0.0005 where numbers are not tiny.
+_LOSS = 0.01
 
 
 def load_model(
@@ -31,8 +39,12 @@ def load_model(
 ) -> SegmentationModel:
     """Return a model ready to predict.
 
+    A checkpoint of SegAnyPET or SAM-Med3D is described by its tensors and the authors' preprocessing; a `.json`
+    beside it says otherwise where it does, see docs/compatibility.md. Files are told apart by their content.
+
     Args:
-        weights: Name of shipped weights, or path of a `.safetensors` file with its `.json` beside it.
+        weights: Name of shipped weights, path of a `.safetensors` file with its `.json` beside it, or path of a
+            checkpoint in the authors' format (`.pth`).
         device: "auto" takes a GPU where there is one; else as torch names it ("cpu", "cuda:0").
         precision: "auto" computes in bfloat16 where the weights' description allows it and the processor does so
             natively, else in float32.
@@ -42,12 +54,18 @@ def load_model(
         UsageError: The precision is unknown.
     """
     path = weights_path(weights)
-    description = read_description(path)
+    if is_checkpoint(path):
+        tensors = read_checkpoint(path)
+        description = _described(tensors, path)
+    else:
+        description = read_description(path)
+        tensors = _read_tensors(path)
     try:
-        network = build_network(description.architecture, description.config)
+        with Unfilled():
+            network = build_network(description.architecture, description.config)
     except WeightsError as error:
         raise WeightsError(f"{path.with_suffix('.json')}: {error}") from error
-    _fill(network, _read_tensors(path), path)
+    fill(network, tensors, path)
     chosen = _device(device)
     computed = _precision(precision, chosen, agrees=description.bfloat16)
     return SegmentationModel(network, description, device=chosen, precision=computed)
@@ -69,38 +87,60 @@ def weights_path(weights: str | os.PathLike[str]) -> Path:
     Raises:
         WeightsError: There are none.
     """
-    path = Path(weights)
-    if path.suffix == ".safetensors":
-        if path.is_file():
-            return path
-        raise WeightsError(
-            f"{path}: no such weight file; shipped weights are: {', '.join(shipped_weights()) or 'none'}"
-        )
-    if path.suffix in (".pth", ".pt", ".ckpt"):
-        raise WeightsError(
-            f"{path}: only .safetensors weights with a .json description can be loaded; choose such a file"
-        )
-    if str(weights) not in shipped_weights():
-        raise WeightsError(
-            f'no weights named "{weights}"; shipped are: {", ".join(shipped_weights()) or "none"}; '
-            "or give a .safetensors path"
-        )
-    return Path(str(resources.files("seganypet") / "weights" / f"{weights}.safetensors"))
+    if str(weights) in shipped_weights():
+        return Path(str(resources.files("seganypet") / "weights" / f"{weights}.safetensors"))
+    path, shipped = Path(weights), ", ".join(shipped_weights()) or "none"
+    if path.is_file():
+        return path
+    if path.is_dir() and path.name:
+        raise WeightsError(f"{path}: is a folder; give the weight file in it")
+    if path.suffix in _SUFFIXES:
+        raise WeightsError(f"{path}: no such weight file; shipped weights are: {shipped}")
+    raise WeightsError(
+        f'no weights named "{weights}"; shipped are: {shipped}; or give a .safetensors or .pth path'
+    )
 
 
 def read_description(path: Path) -> ModelDescription:
-    """Return the description beside a weight file.
+    """Return the description beside a `.safetensors` file.
 
     Raises:
         WeightsError: It is missing, unreadable, lacks a field, or belongs to another file.
     """
     sidecar = path.with_suffix(".json")
+    if not sidecar.is_file():
+        raise WeightsError(f"{path}: its description {sidecar.name} is missing; keep both files together")
+    description = _parsed(_read_fields(sidecar), sidecar)
+    _require_hash(description, path)
+    return description
+
+
+def _described(tensors: Mapping[str, Tensor], path: Path) -> ModelDescription:
+    """Return the description of a checkpoint: the authors' habits, but for what a `.json` beside it says."""
+    sidecar, found = path.with_suffix(".json"), config_of(tensors, path)
+    papers = replace(PRESETS["papers"], name=path.stem, config=asdict(found))
+    if not sidecar.is_file():
+        return papers
+    content = _read_fields(sidecar)
+    try:
+        config = completed_config(content.get("config") or {}, found)
+    except WeightsError as error:
+        raise WeightsError(f"{sidecar}: {error}") from error
+    description = _parsed(asdict(papers) | content | {"config": asdict(config)}, sidecar)
+    if description.architecture != papers.architecture:
+        raise WeightsError(
+            f'{sidecar}: architecture is "{description.architecture}", but {path.name} holds '
+            f'"{papers.architecture}"; put the description beside its own weights'
+        )
+    if not path.with_suffix(".safetensors").exists():  # else the hash is that file's, converted from this one
+        _require_hash(description, path)
+    return description
+
+
+def _read_fields(sidecar: Path) -> dict[str, Any]:
+    """Return the fields of a description, not yet checked."""
     try:
         content: dict[str, Any] = json.loads(sidecar.read_text())
-    except FileNotFoundError:
-        raise WeightsError(
-            f"{path}: its description {sidecar.name} is missing; keep both files together"
-        ) from None
     except (OSError, ValueError) as error:
         raise WeightsError(f"{sidecar}: cannot be read as JSON ({error}); copy it again") from error
     known = {f.name for f in fields(ModelDescription)}
@@ -108,43 +148,73 @@ def read_description(path: Path) -> ModelDescription:
         raise WeightsError(f"{sidecar}: holds no description; copy it again from beside the weights")
     if unknown := content.keys() - known:
         raise WeightsError(f"{sidecar}: unknown fields {sorted(unknown)}; written by a newer version?")
+    return content
+
+
+def _parsed(content: Mapping[str, Any], sidecar: Path) -> ModelDescription:
     try:
-        description = ModelDescription(**content)
+        return ModelDescription(**content)
     except (TypeError, WeightsError) as error:
         raise WeightsError(f"{sidecar}: {error}; copy it again from beside the weights") from error
+
+
+def _require_hash(description: ModelDescription, path: Path) -> None:
     if description.sha256 and description.sha256 != sha256_of(path):
         raise WeightsError(
             f"{path}: differs from its description's sha256; the file is truncated or another one; copy both again"
         )
-    return description
 
 
-def save_weights(network: nn.Module, description: ModelDescription, path: Path) -> ModelDescription:
+def save_weights(
+    network: nn.Module, description: ModelDescription, path: str | os.PathLike[str]
+) -> ModelDescription:
     """Write a network's weights in 16 bits, and its description beside them; return it with the file's hash.
 
     Args:
-        network: The network; float16 keeps 11 bits of every weight.
+        network: The network; float16 keeps 11 bits of every weight. Warns where a tensor loses more than that.
         description: Its `sha256` is filled in.
         path: Ends in `.safetensors`.
 
     Raises:
-        WeightsError: A weight is not finite, or too large for 16 bits.
+        WeightsError: A weight is not finite, or too large for 16 bits; or it was rounded in memory before.
         OutputError: The files cannot be written.
     """
+    path = Path(path)
     if path.suffix != ".safetensors":
         raise OutputError(f"{path}: weights are written as .safetensors; name the file so")
-    tensors = {
-        name: (t.half() if t.is_floating_point() else t).contiguous()
-        for name, t in network.state_dict().items()
-    }
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise WeightsError(f"{name} holds values that are no 16-bit numbers; did the training diverge?")
-    content = save(tensors, metadata={"format": "seganypet", "architecture": description.architecture})
+    tensors = network.state_dict()
+    require_float32(tensors)
+    content = save(
+        {name: _halved(name, tensor) for name, tensor in tensors.items()},
+        metadata={"format": "seganypet", "architecture": description.architecture},
+    )
     complete = replace(description, sha256=hashlib.sha256(content).hexdigest())
-    _write(path, content)
-    _write(path.with_suffix(".json"), (json.dumps(asdict(complete), indent=2) + "\n").encode())
+    for target, written in (
+        (path, content),
+        (path.with_suffix(".json"), (json.dumps(asdict(complete), indent=2) + "\n").encode()),
+    ):
+        with whole_file(target) as partial:
+            partial.write_bytes(written)
     return complete
+
+
+def _halved(name: str, tensor: Tensor) -> Tensor:
+    """Return a tensor in 16 bits; numbers under 6e-5 lose bits, those under 3e-8 become zero."""
+    if not tensor.is_floating_point():
+        return tensor.contiguous()
+    half = tensor.half().contiguous()
+    if not torch.isfinite(half).all():
+        raise WeightsError(
+            f"{name} holds values that are no 16-bit numbers; did the training diverge? save_checkpoint keeps 32 bits"
+        )
+    loss = float((half.float() - tensor).norm() / tensor.norm().clamp_min(1e-45))
+    if loss > _LOSS:
+        warnings.warn(
+            f"{name} changes by {loss:.0%} in 16 bits, as its numbers are tiny; save_checkpoint keeps 32 bits",
+            SegAnyPETWarning,
+            stacklevel=3,
+        )
+    return half
 
 
 def sha256_of(path: Path) -> str:
@@ -153,42 +223,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
-
-
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: no readable safetensors file ({error}); copy it again") from error
-
-
-def _fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Load the tensors, or say which do not fit."""
-    expected = network.state_dict()
-    missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
-    shared = sorted(expected.keys() & tensors.keys())
-    wrong = [k for k in shared if expected[k].shape != tensors[k].shape]
-    broken = [k for k in shared if not torch.isfinite(tensors[k]).all()]
-    for what, names in (
-        ("lacks", missing),
-        ("holds unknown", extra),
-        ("has another shape for", wrong),
-        ("holds NaN or infinity in", broken),
-    ):
-        if names:
-            raise WeightsError(
-                f"{path}: {what} {len(names)} tensors ({', '.join(names[:3])}…); weights of another architecture?"
-            )
-    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
 
 
 def _device(name: str) -> torch.device:

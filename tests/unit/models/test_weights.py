@@ -11,10 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from papers_checkpoint import SMALL, random_network, write_papers_checkpoint
 from seganypet.errors import OutputError, SegAnyPETWarning, UsageError, WeightsError
 from seganypet.models import weights
+from seganypet.models.checkpoint import save_checkpoint
 from seganypet.models.compact import CompactConfig, CompactSegmenter
 from seganypet.models.model import ModelDescription
+from seganypet.models.presets import PRESETS
 from seganypet.models.weights import load_model, read_description, save_weights, sha256_of, weights_path
 
 CONFIG = CompactConfig(
@@ -58,6 +61,11 @@ def describe(path: Path, **changes) -> None:
     sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | changes))
 
 
+def as_json(description: ModelDescription) -> str:
+    """Return a description in a form that does not tell lists from tuples."""
+    return json.dumps(asdict(description))
+
+
 def test_weights_come_back_rounded_to_sixteen_bits(saved):
     model = load_model(saved, device="cpu", precision="float32")
     for name, parameter in network().named_parameters():
@@ -87,7 +95,7 @@ def test_description_comes_back_with_the_files_hash(saved):
     complete = save_weights(network(), DESCRIPTION, saved)
     assert complete == replace(DESCRIPTION, sha256=sha256_of(saved))
     back = read_description(saved)
-    assert json.dumps(asdict(back)) == json.dumps(asdict(complete))
+    assert as_json(back) == as_json(complete)
     assert back.passes == complete.passes  # a tuple again
 
 
@@ -219,7 +227,10 @@ def replace_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 def test_refuses_foreign_tensors(saved):
     replace_tensors(saved, {"backbone.weight": torch.zeros(3)})
-    with pytest.raises(WeightsError, match=r"lacks \d+ tensors \(image_encoder.*another architecture\?"):
+    with pytest.raises(
+        WeightsError,
+        match=r"lacks \d+ of \d+ tensors \(image_encoder.* and holds 1 unknown tensors \(backbone\.weight\); ",
+    ):
         load_model(saved)
 
 
@@ -227,13 +238,13 @@ def test_refuses_missing_tensors(saved):
     tensors = load_file(saved)
     del tensors["mask_decoder.head.bias"]
     replace_tensors(saved, tensors)
-    with pytest.raises(WeightsError, match=r"lacks 1 tensors \(mask_decoder\.head\.bias"):
+    with pytest.raises(WeightsError, match=r"lacks 1 of \d+ tensors \(mask_decoder\.head\.bias\); "):
         load_model(saved)
 
 
 def test_refuses_extra_tensors(saved):
     replace_tensors(saved, load_file(saved) | {"extra.weight": torch.zeros(3)})
-    with pytest.raises(WeightsError, match=r"holds unknown 1 tensors \(extra\.weight"):
+    with pytest.raises(WeightsError, match=r"tiny\.safetensors: holds 1 unknown tensors \(extra\.weight\); "):
         load_model(saved)
 
 
@@ -304,16 +315,147 @@ def test_refuses_a_missing_file_and_a_folder(tmp_path):
     with pytest.raises(WeightsError, match=r"gone\.safetensors: no such weight file"):
         load_model(tmp_path / "gone.safetensors")
     (tmp_path / "folder.safetensors").mkdir()
-    with pytest.raises(WeightsError, match=r"folder\.safetensors: no such weight file"):
+    with pytest.raises(WeightsError, match=r"folder\.safetensors: is a folder; give the weight file in it"):
         load_model(tmp_path / "folder.safetensors")
 
 
-@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt"])
-def test_refuses_pickled_checkpoints(tmp_path, suffix):
-    path = tmp_path / f"weights{suffix}"
-    torch.save({}, path)
-    with pytest.raises(WeightsError, match=r"only \.safetensors weights"):
-        load_model(path)
+def test_loaded_tensors_are_the_networks_own_and_complete(saved):
+    """The network is built without memory; what is loaded may not stay a view of the file."""
+    for name, tensor in load_model(saved, device="cpu", precision="float32").network.state_dict().items():
+        assert tensor.untyped_storage().nbytes() == 4 * tensor.numel(), name
+    saved.write_bytes(b"")
+
+
+@pytest.fixture
+def checkpoint(tmp_path) -> Path:
+    return write_papers_checkpoint(tmp_path / "sam.pth")
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt", ".bin", ".safetensors", ""])
+def test_checkpoints_of_the_authors_load_under_any_name(checkpoint, suffix):
+    path = checkpoint.rename(checkpoint.with_suffix(suffix))
+    model = load_model(path, device="cpu")
+    expected = random_network()
+    assert model.network.config == expected.config
+    for name, tensor in expected.state_dict().items():
+        assert torch.equal(model.network.state_dict()[name], tensor), name
+
+
+def test_checkpoint_computes_what_the_network_did(checkpoint):
+    original, model = random_network().requires_grad_(False), load_model(checkpoint, device="cpu")
+    patch = torch.rand(1, 1, 32, 32, 32, generator=torch.Generator().manual_seed(1))
+    coords, labels = torch.tensor([[[16.0, 9, 20]]]), torch.tensor([[1]])
+    torch.testing.assert_close(
+        model.decode(model.encode(patch), coords, labels),
+        original.decode(original.encode(patch), coords, labels),
+    )
+
+
+def test_checkpoint_is_described_as_the_authors_use_it(checkpoint):
+    model = load_model(checkpoint, device="cpu")
+    assert model.description == replace(PRESETS["papers"], name="sam", config=asdict(SMALL))
+    assert model.description.licence == "unknown"
+    assert model.precision == "float32"
+
+
+def test_description_beside_a_checkpoint_overrides_what_it_names(checkpoint):
+    fields = {"name": "mine", "spacing_mm": 2.0, "orientation": "LPS", "config": {"decoder_heads": 4}}
+    checkpoint.with_suffix(".json").write_text(json.dumps(fields))
+    model = load_model(checkpoint, device="cpu")
+    assert model.network.config == replace(SMALL, decoder_heads=4)
+    assert (model.description.name, model.description.spacing_mm) == ("mine", 2.0)
+    assert model.description.orientation == "LPS"
+    assert model.description.normalisation == "zscore_positive"
+    assert model.description.config == asdict(model.network.config)
+
+
+@pytest.mark.parametrize("config", [{}, None, asdict(SMALL)])
+def test_whole_description_beside_a_checkpoint_is_read(checkpoint, config):
+    described = replace(PRESETS["papers"], name="mine", sha256=sha256_of(checkpoint), date="2026-01-02")
+    checkpoint.with_suffix(".json").write_text(json.dumps(asdict(described) | {"config": config}))
+    read = load_model(checkpoint, device="cpu").description
+    assert as_json(read) == as_json(replace(described, config=asdict(SMALL)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": {"depth": 16}}, r"sam\.json: config: depth is 16 but the tensors say 4"),
+        ({"config": [1]}, r"sam\.json: config: .*mapping"),
+        ({"architecture": "compact"}, r'sam\.json: architecture is "compact", but sam\.pth holds "sam3d"'),
+        ({"spacing_mm": -1}, r"sam\.json: spacing_mm is -1"),
+        ({"losses": [1]}, r"sam\.json: unknown fields \['losses'\]"),
+        ({"sha256": "0"}, r"sam\.pth: differs from its description's sha256"),
+    ],
+)
+def test_refuses_a_description_of_another_checkpoint(checkpoint, changes, message):
+    checkpoint.with_suffix(".json").write_text(json.dumps(changes))
+    with pytest.raises(WeightsError, match=message):
+        load_model(checkpoint, device="cpu")
+
+
+def test_checkpoint_is_hashed_only_on_request(checkpoint, monkeypatch):
+    monkeypatch.setattr(weights, "sha256_of", lambda path: pytest.fail("1.5 GB take seconds"))
+    load_model(checkpoint, device="cpu")
+
+
+def test_checkpoint_is_converted_to_sixteen_bits_beside_itself(checkpoint):
+    model = load_model(checkpoint, device="cpu")
+    small = checkpoint.with_suffix(".safetensors")
+    save_weights(model.network, model.description, small)
+    assert {t.dtype for t in load_file(small).values()} == {torch.float16}
+    converted = load_model(small, device="cpu")
+    assert converted.network.config == model.network.config
+    assert as_json(converted.description) == as_json(replace(model.description, sha256=sha256_of(small)))
+    for name, tensor in model.network.state_dict().items():
+        assert torch.equal(converted.network.state_dict()[name], tensor.half().float()), name
+    assert load_model(checkpoint, device="cpu").network.config == SMALL  # the hash is not the checkpoint's
+
+
+def test_converted_weights_go_back_into_the_authors_format(checkpoint, tmp_path):
+    model = load_model(checkpoint, device="cpu")
+    save_checkpoint(model, tmp_path / "back.pth")
+    stored, loaded = (
+        torch.load(p, weights_only=False)["model_state_dict"] for p in (checkpoint, tmp_path / "back.pth")
+    )
+    assert list(stored) == list(loaded)
+    assert all(torch.equal(stored[name], loaded[name]) for name in stored)
+
+
+def test_refuses_a_checkpoint_of_another_network(tmp_path):
+    torch.save({"model_state_dict": {"weight": torch.zeros(3)}}, tmp_path / "sam.pth")
+    with pytest.raises(WeightsError, match=r"sam\.pth: lacks 324 of 324 tensors .*holds 1 unknown tensors"):
+        load_model(tmp_path / "sam.pth")
+
+
+def test_refuses_a_checkpoint_of_impossible_sizes(tmp_path):
+    """A configuration that only its own checks refuse."""
+    tensors = random_network().state_dict()
+    tensors["image_encoder.pos_embed"] = torch.zeros(1, 8, 7, 8, 24)
+    torch.save(tensors, tmp_path / "sam.pth")
+    with pytest.raises(
+        WeightsError, match=r"another shape for 1 tensors \(image_encoder\.pos_embed \(1, 8, 7"
+    ):
+        load_model(tmp_path / "sam.pth")
+
+
+def test_refuses_to_save_weights_that_were_rounded_in_memory(tmp_path):
+    with pytest.raises(WeightsError, match=r'is held in bfloat16, not float32; load .* precision="float32"'):
+        save_weights(network().to(torch.bfloat16), DESCRIPTION, tmp_path / "tiny.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_warns_where_sixteen_bits_lose_more_than_rounding(tmp_path):
+    tiny = network()
+    with torch.no_grad():
+        tiny.mask_decoder.head.bias.fill_(1e-7)
+    with pytest.warns(SegAnyPETWarning, match=r"mask_decoder\.head\.bias changes by 19% in 16 bits"):
+        save_weights(tiny, DESCRIPTION, tmp_path / "tiny.safetensors")
+
+
+@pytest.mark.filterwarnings("error")
+def test_ordinary_weights_are_halved_without_a_word(tmp_path):
+    save_weights(network(), DESCRIPTION, str(tmp_path / "tiny.safetensors"))
 
 
 @pytest.mark.parametrize("device", ["gpu", "", "cuda:99", "hpu"])

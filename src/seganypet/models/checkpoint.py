@@ -1,0 +1,182 @@
+"""Checkpoints in the file format of the papers' authors: `.pth` files of SegAnyPET and SAM-Med3D.
+
+A dict written by `torch.save`: the network's tensors under `model_state_dict`, beside them the state of the
+training (`optimizer_state_dict`, `args`, an `argparse.Namespace`, and more). Some files hold the tensors alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seganypet.errors import OutputError, WeightsError
+from seganypet.models.model import SegmentationModel
+from seganypet.models.sam3d import SegAny3D
+from seganypet.models.writing import require_float32, whole_file
+
+_TENSORS = "model_state_dict"
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80\x02"  # what torch.save writes, now and before version 1.6
+# The one class beyond tensors and plain containers: it only holds attributes.
+_SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [argparse.Namespace]
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a file is to be read as the authors' format rather than as safetensors, by its content.
+
+    Raises:
+        WeightsError: The file cannot be opened.
+    """
+    head = _head(path)
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+        return False  # safetensors: the length of a JSON header, then the header
+    return head.startswith((_ZIP, _PICKLE)) or path.suffix != ".safetensors"
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Return the network's tensors of a checkpoint, by bare name, in the dtypes of the file.
+
+    No code of the file runs. Where torch can, the file is mapped: its training state, twice as large as the
+    network, is never read, and the tensors are views of the file until they are copied.
+
+    Raises:
+        WeightsError: The file is no checkpoint, truncated, holds objects that only unsafe loading restores,
+            or no tensors of a network.
+    """
+    content = _load(path)
+    found = content.get(_TENSORS, content) if isinstance(content, dict) else {}
+    if not isinstance(found, dict) or not found or not all(isinstance(t, Tensor) for t in found.values()):
+        held = (
+            f"a dict of {', '.join(map(repr, list(content)[:6])) or 'nothing'}"
+            if isinstance(content, dict)
+            else type(content).__name__
+        )
+        raise WeightsError(
+            f'{path}: no "{_TENSORS}" with tensors in it, nor tensors by name (it holds {held}); '
+            "choose a checkpoint of SegAnyPET or SAM-Med3D"
+        )
+    if odd := [str(name) for name, tensor in found.items() if not _is_plain(tensor)]:
+        raise WeightsError(
+            f"{path}: {odd[0]} is no dense tensor of real numbers; save the network's weights anew"
+        )
+    return {str(name): tensor for name, tensor in found.items()}
+
+
+def save_checkpoint(model: nn.Module | SegmentationModel, path: str | os.PathLike[str]) -> None:
+    """Write the papers' network in the authors' format, which their code and `load_model` read.
+
+    The format has no place for a description: spacing, orientation, normalisation and prompt policy, where
+    they are not the authors', must be kept in the `.json` beside the file.
+
+    Args:
+        model: The network, or a model that holds it; its weights are written in float32, bit for bit.
+        path: Ends in `.pth`.
+
+    Raises:
+        WeightsError: The network is another one, has arithmetic that the authors' code has not, or its weights
+            were rounded to 16 bits in memory.
+        OutputError: The file cannot be written.
+    """
+    network = model.network if isinstance(model, SegmentationModel) else model
+    path = Path(path)
+    if path.suffix != ".pth":
+        raise OutputError(f"{path}: checkpoints of the authors' format are written as .pth; name the file so")
+    if not isinstance(network, SegAny3D):
+        raise WeightsError(
+            f"{path}: {type(network).__name__} is not the papers' network, which alone has this format; "
+            "use save_weights"
+        )
+    config = network.config
+    if config.corrected or config.decoder_heads != 8:
+        raise WeightsError(
+            f"{path}: corrected={config.corrected}, decoder_heads={config.decoder_heads} cannot be told from a "
+            ".pth file, whose readers assume False and 8; use save_weights"
+        )
+    tensors = network.state_dict()
+    require_float32(tensors)
+    content = {_TENSORS: {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}}
+    with whole_file(path) as partial, partial.open("wb") as file:
+        torch.save(content, file)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be opened ({error.strerror}); choose another file") from error
+
+
+def _load(path: Path) -> Any:
+    """Return what `torch.save` wrote, restored without running anything of it."""
+    mapped = _can_be_mapped(path)
+    with (
+        warnings.catch_warnings(),
+        torch.serialization.safe_globals(_SAFE),
+        path.open("rb") as file,
+    ):
+        warnings.simplefilter("ignore")  # torch's advice; ours is in the error
+        try:
+            return torch.load(path if mapped else file, weights_only=True, map_location="cpu", mmap=mapped)
+        except Exception as error:  # bytes that are no checkpoint fail in any way
+            raise WeightsError(f"{path}: {_why_unreadable(path, error)}") from error
+
+
+def _can_be_mapped(path: Path) -> bool:
+    """Return whether tensors lie in the file as they are: a zip packed anew may be compressed."""
+    if path.suffix == ".safetensors":  # torch would go by the name
+        return False
+    try:
+        with zipfile.ZipFile(path) as file:
+            return all(entry.compress_type == zipfile.ZIP_STORED for entry in file.infolist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    """Return what is wrong with a file that torch cannot load, and the remedy."""
+    head = _head(path)
+    if unsafe := _unsafe_objects(path, error):
+        name = path.name
+        return (
+            f"holds objects that could run code when loaded ({', '.join(unsafe[:5])}), which is never done; "
+            "if you trust the file, save its weights alone: python -c \"import torch; c = torch.load('"
+            f"{name}', weights_only=False, map_location='cpu'); "
+            f"torch.save({{'{_TENSORS}': c['{_TENSORS}']}}, '{path.stem}_weights.pth')\""
+        )
+    if not head:
+        return "is empty; copy or download it again"
+    if head.startswith(b"version https://git-lfs"):
+        return "is a git-lfs pointer, not the weights; fetch them with git lfs pull"
+    if head.lstrip().startswith(b"<"):
+        return "is a web page, not weights; download the file itself"
+    if head.startswith((_ZIP, _PICKLE)):
+        return "is truncated, or no checkpoint that torch.save wrote; copy or download it again"
+    return "is neither a checkpoint that torch.save wrote nor a safetensors file; choose a .pth or .safetensors file"
+
+
+def _unsafe_objects(path: Path, error: Exception) -> list[str]:
+    """Return the classes and functions that a file asks for beyond the safe ones."""
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    except Exception:  # noqa: BLE001  truncated, or of torch before 1.6: its error names the first one
+        return re.findall(r"Unsupported global: GLOBAL (\S+)", str(error))
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Return whether a tensor is dense, real, and has memory for each of its numbers."""
+    return (
+        tensor.layout == torch.strided
+        and tensor.device.type == "cpu"
+        and not tensor.is_complex()
+        and not tensor.is_quantized
+        and tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.element_size()
+    )

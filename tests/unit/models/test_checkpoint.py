@@ -1,0 +1,270 @@
+"""Checkpoints of the authors: what is read, that nothing of them runs, what is refused, what is written."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import pathlib
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from papers_checkpoint import SMALL, random_network, training_state, write_papers_checkpoint
+from seganypet.errors import OutputError, WeightsError
+from seganypet.models.checkpoint import is_checkpoint, read_checkpoint, save_checkpoint
+from seganypet.models.compact import CompactConfig, CompactSegmenter
+from seganypet.models.model import SegmentationModel
+from seganypet.models.presets import PRESETS
+from seganypet.models.sam3d import SAM3DConfig, SegAny3D
+from seganypet.models.weights import load_model
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return write_papers_checkpoint(tmp_path / "sam.pth")
+
+
+def same(tensors: dict[str, torch.Tensor], network: torch.nn.Module) -> bool:
+    expected = network.state_dict()
+    return tensors.keys() == expected.keys() and all(torch.equal(tensors[n], expected[n]) for n in expected)
+
+
+def test_reads_the_network_and_leaves_the_training_state(path):
+    assert same(read_checkpoint(path), random_network())
+
+
+def test_reads_tensors_without_a_training_state(tmp_path):
+    torch.save(random_network().state_dict(), tmp_path / "bare.pth")
+    assert same(read_checkpoint(tmp_path / "bare.pth"), random_network())
+
+
+def test_reads_files_of_torch_before_1_6(tmp_path):
+    content = training_state(random_network())
+    torch.save(content, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert is_checkpoint(tmp_path / "old.pth")
+    assert same(read_checkpoint(tmp_path / "old.pth"), random_network())
+
+
+def test_reads_a_file_that_was_compressed(path):
+    """Mapped into memory, its compressed bytes would pass for weights."""
+    packed = path.with_name("packed.pth")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry))
+    assert packed.stat().st_size < path.stat().st_size
+    assert same(read_checkpoint(packed), random_network())
+
+
+def test_maps_the_file_instead_of_reading_it(path, monkeypatch):
+    mapped = []
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda *a, **kw: (mapped.append(kw["mmap"]), load(*a, **kw))[1])
+    read_checkpoint(path)
+    assert mapped == [True]
+
+
+def test_formats_are_told_apart_by_content(path, tmp_path):
+    save_file({"a": torch.zeros(3)}, tmp_path / "other.pth")
+    assert not is_checkpoint(tmp_path / "other.pth")
+    renamed = path.rename(tmp_path / "sam.safetensors")
+    assert is_checkpoint(renamed)
+
+
+def test_safe_classes_stay_safe_only_while_reading(path):
+    read_checkpoint(path)
+    assert argparse.Namespace not in torch.serialization.get_safe_globals()
+
+
+class Mine:
+    """Would create a file if it were unpickled."""
+
+    def __init__(self, trap: Path) -> None:
+        self.trap = trap
+
+    def __reduce__(self):
+        return Path.touch, (self.trap,)
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_refuses_unsafe_objects_and_runs_nothing(tmp_path, as_zip):
+    trap = tmp_path / "trap"
+    content = training_state(random_network()) | {"extra": Mine(trap)}
+    path = tmp_path / "evil.pth"
+    torch.save(content, path, _use_new_zipfile_serialization=as_zip)
+    with pytest.raises(WeightsError) as caught:
+        read_checkpoint(path)
+    assert not trap.exists()
+    text = str(caught.value)
+    assert text.startswith(f"{path}: holds objects that could run code when loaded (")
+    assert "\n" not in text
+    assert "getattr" in text  # what pickle names to reach the method
+    assert "weights_only=False" in text
+
+
+def test_the_remedy_for_unsafe_objects_works(tmp_path, monkeypatch):
+    content = training_state(random_network())
+    content["args"].folder = pathlib.PurePosixPath("data")
+    torch.save(content, tmp_path / "sam.pth")
+    with pytest.raises(WeightsError, match=r"\(pathlib\S*PurePosixPath\)") as caught:
+        read_checkpoint(tmp_path / "sam.pth")
+    monkeypatch.chdir(tmp_path)
+    exec(str(caught.value).partition('python -c "')[2].rstrip('"'))
+    assert same(read_checkpoint(tmp_path / "sam_weights.pth"), random_network())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"<!DOCTYPE html><html><body>Not found</body></html>", "is a web page, not weights; download"),
+        (b"\n <?xml version='1.0'?><Error/>", "is a web page"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            "is a git-lfs pointer.*git lfs pull",
+        ),
+        (b'{"error": "not found"}', "is neither a checkpoint"),
+        (b"\x00" * 100, "is neither a checkpoint"),
+        (b"\x80\x02rubbish", "is truncated, or no checkpoint"),
+        (b"PK\x03\x04rubbish", "is truncated, or no checkpoint"),
+    ],
+)
+def test_refuses_what_torch_did_not_write(tmp_path, content, message):
+    path = tmp_path / "sam.pth"
+    path.write_bytes(content)
+    assert is_checkpoint(path)
+    with pytest.raises(WeightsError, match=rf"sam\.pth: {message}"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+@pytest.mark.parametrize("part", [0.001, 0.1, 0.5, 0.9, 1.0])
+def test_refuses_a_truncated_file(tmp_path, as_zip, part):
+    path = tmp_path / "sam.pth"
+    torch.save(training_state(random_network()), path, _use_new_zipfile_serialization=as_zip)
+    content = path.read_bytes()
+    path.write_bytes(content[: min(int(part * len(content)), len(content) - 1)])
+    with pytest.raises(WeightsError, match=r"sam\.pth: is truncated"):
+        read_checkpoint(path)
+
+
+def test_refuses_a_file_that_cannot_be_opened(tmp_path):
+    with pytest.raises(WeightsError, match=r"gone\.pth: cannot be opened \(No such file"):
+        is_checkpoint(tmp_path / "gone.pth")
+
+
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        ({}, "a dict of nothing"),
+        (
+            {"network_weights": {"a": torch.zeros(1)}, "current_epoch": 3},
+            "a dict of 'network_weights', 'current",
+        ),
+        ({"model_state_dict": {}}, "a dict of 'model_state_dict'"),
+        ({"model_state_dict": torch.zeros(3)}, "a dict of 'model_state_dict'"),
+        ({"model_state_dict": {"a": torch.zeros(3), "b": 3}}, "a dict of 'model_state_dict'"),
+        ([torch.zeros(3)], "list"),
+        (torch.zeros(3), "Tensor"),
+        (None, "NoneType"),
+    ],
+)
+def test_refuses_a_file_without_a_networks_tensors(tmp_path, content, held):
+    torch.save(content, tmp_path / "sam.pth")
+    with pytest.raises(
+        WeightsError, match=rf'sam\.pth: no "model_state_dict" with tensors .*it holds {held}.*SAM-Med3D'
+    ):
+        read_checkpoint(tmp_path / "sam.pth")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        torch.zeros(3, dtype=torch.complex64),
+        torch.eye(3).to_sparse(),
+        torch.zeros(1).expand(10_000),
+        torch.empty(3, device="meta"),
+    ],
+    ids=["complex", "sparse", "expanded", "meta"],
+)
+def test_refuses_tensors_that_are_no_plain_numbers(tmp_path, odd):
+    torch.save({"model_state_dict": {"good": torch.zeros(3), "odd": odd}}, tmp_path / "sam.pth")
+    with pytest.raises(WeightsError, match=r"sam\.pth: odd is no dense tensor of real numbers"):
+        read_checkpoint(tmp_path / "sam.pth")
+
+
+def test_what_is_saved_is_read_back_bit_for_bit(tmp_path):
+    network = random_network().to(memory_format=torch.channels_last_3d)
+    save_checkpoint(network, tmp_path / "new.pth")
+    content = torch.load(tmp_path / "new.pth", weights_only=True)
+    assert list(content) == ["model_state_dict"]
+    assert same(content["model_state_dict"], random_network())
+    assert all(t.dtype == torch.float32 and t.is_contiguous() for t in content["model_state_dict"].values())
+    assert [p.name for p in tmp_path.iterdir()] == ["new.pth"]
+
+
+def test_a_loaded_model_is_saved_as_well(tmp_path):
+    model = SegmentationModel(random_network(), PRESETS["papers"], device=torch.device("cpu"))
+    save_checkpoint(model, str(tmp_path / "new.pth"))
+    assert same(read_checkpoint(tmp_path / "new.pth"), random_network())
+
+
+def test_refuses_to_save_a_compact_network(tmp_path):
+    compact = CompactSegmenter(CompactConfig(patch_size=16, channels=(4, 8, 12), num_heads=2))
+    with pytest.raises(WeightsError, match=r"CompactSegmenter is not the papers' network.*use save_weights"):
+        save_checkpoint(compact, tmp_path / "new.pth")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("changes", [{"corrected": True}, {"decoder_heads": 4}])
+def test_refuses_to_save_arithmetic_that_the_format_cannot_tell(tmp_path, changes):
+    with torch.device("meta"):
+        network = SegAny3D(replace(SMALL, **changes))
+    with pytest.raises(WeightsError, match=r"corrected=.*, decoder_heads=. cannot be told from a \.pth file"):
+        save_checkpoint(network, tmp_path / "new.pth")
+
+
+def test_refuses_to_save_rounded_weights(tmp_path):
+    rounded = random_network().to(torch.bfloat16)
+    with pytest.raises(WeightsError, match=r'is held in bfloat16, not float32; load .* precision="float32"'):
+        save_checkpoint(rounded, tmp_path / "new.pth")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_to_save_under_another_suffix_or_in_a_missing_folder(tmp_path):
+    network = random_network()
+    with pytest.raises(OutputError, match=r"new\.safetensors: .* are written as \.pth"):
+        save_checkpoint(network, tmp_path / "new.safetensors")
+    with pytest.raises(OutputError, match=r"new\.pth: cannot be written \(No such file"):
+        save_checkpoint(network, tmp_path / "missing" / "new.pth")
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"new\.pth: cannot be written \(Not a directory"):
+        save_checkpoint(network, tmp_path / "file" / "new.pth")
+
+
+def test_failed_save_keeps_the_old_file(path, monkeypatch):
+    before = path.read_bytes()
+
+    def full_disk(content, file) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OutputError, match="No space left on device"):
+        save_checkpoint(random_network(seed=1), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["sam.pth"]
+
+
+def test_a_file_that_is_loaded_can_be_replaced(path):
+    """Views of the file would change, or kill the process, with the file."""
+    model = load_model(path, device="cpu")
+    before = copy.deepcopy(model.network.state_dict())
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+        file.truncate(10)
+    assert same(before, model.network)
+    assert isinstance(model.network.config, SAM3DConfig)
