@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -12,13 +14,15 @@ class HalfOfClick(nn.Module):
     """Logit +4 where the patch exceeds half the hottest positive click's value, -4 elsewhere; counts its calls.
 
     A negative click excludes the voxels nearer to it than to any positive click. Without a positive click it keeps
-    what the previous logits say.
+    what the previous logits say. Logits are averaged over cubes of `shrink` voxels, as a network that decodes at a
+    lower resolution gives them.
     """
 
-    def __init__(self, patch_size: int = 16) -> None:
+    def __init__(self, patch_size: int = 16, shrink: int = 1) -> None:
         super().__init__()
         self.patch_size = patch_size
-        self.logits_size = patch_size
+        self.logits_size = patch_size // shrink
+        self.shrink = shrink
         self.encoded = 0
         self.decoded = 0
         self.seen: list[tuple[Tensor, Tensor, Tensor | None]] = []
@@ -32,7 +36,7 @@ class HalfOfClick(nn.Module):
         self.seen.append((coords.clone(), labels.clone(), None if low_res is None else low_res.clone()))
         points, kinds = coords[0], labels[0]
         if not (kinds == 1).any():
-            return torch.full_like(embedding, -4.0) if low_res is None else low_res
+            return self._shrunk(torch.full_like(embedding, -4.0)) if low_res is None else low_res
         values = [embedding[0, 0][tuple(p.round().long().clamp(0, self.patch_size - 1))] for p in points]
         hottest = max(float(v) for v, k in zip(values, kinds, strict=True) if k == 1)
         inside = embedding > hottest / 2
@@ -42,20 +46,28 @@ class HalfOfClick(nn.Module):
             distance = torch.stack([(grid - p).norm(dim=-1) for p in points])
             positive, negative = (distance[kinds == k].min(0).values for k in (1, 0))
             inside = inside & (positive <= negative)
-        return torch.where(inside, 4.0, -4.0)
+        return self._shrunk(torch.where(inside, 4.0, -4.0))
 
     def upscale(self, low_res: Tensor) -> Tensor:
-        return low_res
+        if self.shrink == 1:
+            return low_res
+        return nn.functional.interpolate(low_res, size=(self.patch_size,) * 3, mode="trilinear")
+
+    def _shrunk(self, logits: Tensor) -> Tensor:
+        return logits if self.shrink == 1 else nn.functional.avg_pool3d(logits, self.shrink)
 
 
-def half_of_click(*, patch_size: int = 16, spacing_mm: float = 4.0) -> SegmentationModel:
-    """Return the network as `load_model` would."""
+def half_of_click(*, patch_size: int = 16, shrink: int = 1, **described: Any) -> SegmentationModel:
+    """Return the network as `load_model` would, described as given, by default at 4 mm."""
     description = ModelDescription(
-        name="half of click",
-        architecture="none",
-        config={},
-        spacing_mm=spacing_mm,
-        normalisation="log1p",
-        prompt_policy="all",
+        **{
+            "name": "half of click",
+            "architecture": "none",
+            "config": {},
+            "spacing_mm": 4.0,
+            "normalisation": "log1p",
+            "prompt_policy": "all",
+            **described,
+        }
     )
-    return SegmentationModel(HalfOfClick(patch_size), description, device=torch.device("cpu"))
+    return SegmentationModel(HalfOfClick(patch_size, shrink), description, device=torch.device("cpu"))

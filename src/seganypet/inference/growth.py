@@ -5,15 +5,26 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
+from torch import Tensor
 
 from seganypet.errors import SegAnyPETWarning
-from seganypet.inference.predictor import Decoded, Predictor
-from seganypet.inference.tiling import LogitBox, Start, holds, merge, open_neighbours, window_around
-from seganypet.preprocessing.cropping import crop_or_pad
+from seganypet.inference.predictor import Predictor
+from seganypet.inference.prior import Prior
+from seganypet.inference.tiling import (
+    LogitBox,
+    Shape,
+    Start,
+    box_of,
+    holds,
+    merge,
+    open_neighbours,
+    window_around,
+)
+from seganypet.preprocessing.cropping import bounding_box
 from seganypet.prompts import Click, deepest_voxel, largest_component
 from seganypet.volume import BoolArray, FloatArray
 
@@ -27,13 +38,13 @@ class Evidence:
 
     Attributes:
         placed: Clicks, in order, in voxels of the working grid.
-        windows: What the decoder said, by the window's first voxel.
-        prior_logits: Mask given by the reader, as logits on the whole working grid.
+        windows: What the decoder said, at its own resolution, by the window's first voxel.
+        prior: Mask given by the reader.
     """
 
     placed: tuple[Click, ...] = ()
-    windows: Mapping[Start, Decoded] = field(default_factory=dict)
-    prior_logits: FloatArray | None = None
+    windows: Mapping[Start, Tensor] = field(default_factory=dict)
+    prior: Prior | None = None
 
 
 class Growth:
@@ -50,36 +61,31 @@ class Growth:
 
     def merged(self, state: Evidence) -> LogitBox:
         """Return the logits of all windows on one box of the working grid."""
-        return merge({s: d.logits for s, d in state.windows.items()}, self._shape, state.prior_logits)
+        return self._merge(
+            state.windows, *box_of(state.windows, self._predictor.size, self._shape), state.prior
+        )
 
     def target(self, state: Evidence) -> LogitBox:
         """Return the merged logits, negative wherever the prediction is not connected to a prompt."""
         merged = self.merged(state)
+        predicted = merged.logits > 0
         seeds = click_seeds(state.placed, merged.start, merged.logits.shape)
-        if state.prior_logits is not None:
-            seeds |= crop_or_pad(state.prior_logits, merged.start, merged.logits.shape) > 0
-        kept = connected_to(merged.logits > 0, seeds)
-        if not kept.any():  # the prediction misses its own clicks: show it rather than nothing
-            return merged
-        return replace(merged, logits=np.where(kept, merged.logits, -np.abs(merged.logits)))
+        if state.prior is not None:
+            seeds |= state.prior.crop(merged.start, merged.logits.shape) > 0
+        kept = connected_to(predicted, seeds)
+        if kept.any():  # else the prediction misses its own clicks: show it rather than nothing
+            np.negative(merged.logits, out=merged.logits, where=predicted & ~kept)
+        return merged
 
-    def click(self, state: Evidence) -> dict[Start, Decoded]:
+    def click(self, state: Evidence) -> dict[Start, Tensor]:
         """Return the windows after the newest click: those that hold it decoded again, then grown."""
         windows, newest = dict(state.windows), state.placed[-1]
         queue = deque(self._windows_of(newest, windows))
         while queue:
             window = queue.popleft()
-            context = self._context(window, windows, state)
-            clicks = self._prompts(window, context, state.placed)
-            alone = window in windows and len(windows) == 1
-            windows[window] = self._predictor.decode(
-                window, clicks, windows[window].low_res if alone else context, first=window not in windows
-            )
-            for neighbour in open_neighbours(
-                self._region(window, clicks, windows, state), window, self._shape
-            ):
-                if neighbour not in windows and neighbour not in queue:
-                    queue.append(neighbour)
+            clicks, previous = self._prompts(window, windows, state)
+            windows[window] = self._predictor.decode(window, clicks, previous, first=window not in windows)
+            queue += [n for n in self._neighbours(window, clicks, windows, state) if n not in queue]
             if len(windows) >= _MAX_WINDOWS:
                 warnings.warn(
                     f"the target spans {_MAX_WINDOWS} windows: growth stopped; exclude with a negative click",
@@ -89,7 +95,7 @@ class Growth:
                 break
         return windows
 
-    def _windows_of(self, click: Click, windows: Mapping[Start, Decoded]) -> list[Start]:
+    def _windows_of(self, click: Click, windows: Mapping[Start, Tensor]) -> list[Start]:
         """Return the windows that hold a click well inside, or else the nearest one on the windows' lattice."""
         size = self._predictor.size
         held = [w for w in windows if holds(w, click.ijk, size, margin=size / 10)]
@@ -103,47 +109,74 @@ class Growth:
         )
         return [(i, j, k)]
 
-    def _context(self, window: Start, windows: Mapping[Start, Decoded], state: Evidence) -> FloatArray:
-        """Return the logits known so far inside a window, 0 where nothing is known."""
-        size = self._predictor.size
-        near = {
-            s: d.logits
-            for s, d in windows.items()
-            if all(abs(a - b) < size for a, b in zip(s, window, strict=True))
-        }
-        if near:
-            return merge(near, self._shape, state.prior_logits).crop(window, (size,) * 3)
-        if state.prior_logits is not None:
-            return crop_or_pad(state.prior_logits, window, (size,) * 3)
-        return np.zeros((size,) * 3, dtype=np.float32)
+    def _prompts(
+        self, window: Start, windows: Mapping[Start, Tensor], state: Evidence
+    ) -> tuple[list[Click], Tensor | None]:
+        """Return the clicks inside a window, in its voxels, and the logits so far, None where nothing is known.
 
-    def _prompts(self, window: Start, context: FloatArray, placed: Sequence[Click]) -> list[Click]:
-        """Return the clicks inside a window, in its voxels; without a positive one, the middle of what is known."""
-        size = self._predictor.size
-        clicks = [_moved(c, window) for c in placed if holds(window, c.ijk, size)]
-        if not any(c.positive for c in clicks) and (context > 0).any():
+        Without a positive click, the middle of what is known stands in for one.
+        """
+        clicks = [_moved(c, window) for c in state.placed if holds(window, c.ijk, self._predictor.size)]
+        positive = any(c.positive for c in clicks)
+        alone = list(windows) == [window]
+        if alone and positive:
+            return clicks, windows[window]
+        context = self._context(window, windows, state)
+        if context is None:
+            return clicks, None
+        if not positive and (context > 0).any():
             i, j, k = deepest_voxel(largest_component(context > 0), (1.0, 1.0, 1.0))
             clicks.insert(0, Click((i, j, k)))
-        return clicks
+        own = windows.get(window)
+        return clicks, own if alone else self._predictor.previous(context, own)
 
-    def _region(
-        self, window: Start, clicks: Sequence[Click], windows: Mapping[Start, Decoded], state: Evidence
-    ) -> BoolArray:
-        """Return the target inside a window as far as it is connected to the prompts and new."""
-        logits = self._context(window, windows, state)
-        region = connected_to(logits > 0, click_seeds(clicks, (0, 0, 0), logits.shape))
-        if state.prior_logits is not None:
-            region &= crop_or_pad(state.prior_logits, window, logits.shape) <= 0
-        return region
+    def _neighbours(
+        self, window: Start, clicks: Sequence[Click], windows: Mapping[Start, Tensor], state: Evidence
+    ) -> list[Start]:
+        """Return the new windows that the target, as far as it is connected to the prompts and new, reaches into."""
+        context = self._context(window, windows, state)
+        if context is None or not self._open(context > 0, window, windows):
+            return []  # not even unconnected parts reach a face
+        region = connected_to(context > 0, click_seeds(clicks, (0, 0, 0), context.shape))
+        if state.prior is not None:
+            region &= state.prior.crop(window, context.shape) <= 0
+        return self._open(region, window, windows)
+
+    def _open(self, region: BoolArray, window: Start, windows: Mapping[Start, Tensor]) -> list[Start]:
+        return [n for n in open_neighbours(region, window, self._shape) if n not in windows]
+
+    def _context(self, window: Start, windows: Mapping[Start, Tensor], state: Evidence) -> FloatArray | None:
+        """Return the logits known so far inside a window, 0 where nothing is known, or None if nothing is."""
+        size = self._predictor.size
+        near = {
+            s: low_res
+            for s, low_res in windows.items()
+            if all(abs(a - b) < size for a, b in zip(s, window, strict=True))
+        }
+        cube = (size, size, size)
+        if not near:
+            return None if state.prior is None else state.prior.crop(window, cube)
+        return self._merge(near, *box_of([window], size, self._shape), state.prior).crop(window, cube)
+
+    def _merge(
+        self, windows: Mapping[Start, Tensor], start: Start, size: Shape, prior: Prior | None
+    ) -> LogitBox:
+        """Return the logits of windows merged on a box; they are brought to the patch's resolution one by one."""
+        logits = ((s, self._predictor.logits(low_res)) for s, low_res in windows.items())
+        return merge(logits, start, size, prior)
 
 
 def connected_to(mask: BoolArray, seeds: BoolArray) -> BoolArray:
     """Return the 26-connected components of a mask that touch a seed."""
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3), dtype=bool))
+    connected = np.zeros_like(mask)
+    box = bounding_box(mask)
+    if box is None:
+        return connected
+    labels, count = ndimage.label(mask[box], structure=np.ones((3, 3, 3), dtype=bool))
     touched = np.zeros(count + 1, dtype=np.bool_)
-    touched[labels[seeds]] = True
+    touched[labels[seeds[box]]] = True
     touched[0] = False
-    connected: BoolArray = touched[labels]
+    connected[box] = touched[labels]
     return connected
 
 

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.special import expit
 
 from seganypet.errors import GeometryError, PromptError, UsageError
 from seganypet.inference.growth import Evidence, Growth
 from seganypet.inference.predictor import Predictor
+from seganypet.inference.prior import Prior
 from seganypet.models.model import SegmentationModel
 from seganypet.preprocessing.model_grid import ModelGrid
+from seganypet.preprocessing.working_image import WorkingImage
 from seganypet.prompts import Click
 from seganypet.volume import BoolArray, FloatArray, Mask, Volume
-
-# Strength of a mask given by the reader, as logits.
-_PRIOR_LOGIT = 5.0
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,15 @@ class _State:
     Attributes:
         clicks: In the volume's own voxels, in order.
         evidence: What they led to, on the working grid.
-        prior: Mask given by the reader, on the volume's own grid.
     """
 
     clicks: tuple[Click, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
-    prior: BoolArray | None = None
+
+    @property
+    def prior(self) -> BoolArray | None:
+        """Mask given by the reader, on the volume's own grid."""
+        return None if self.evidence.prior is None else self.evidence.prior.mask.array
 
 
 class Session:
@@ -58,8 +61,9 @@ class Session:
         Args:
             volume: In SUVbw.
         """
-        self._grid = ModelGrid.of(volume.affine, volume.shape, self.model.description.spacing_mm)
-        self._growth = Growth(Predictor(self.model, self._grid.resample(volume.array)))
+        wanted = self.model.description
+        self._grid = ModelGrid.of(volume.affine, volume.shape, wanted.spacing_mm, wanted.orientation)
+        self._growth = Growth(Predictor(self.model, WorkingImage(volume.array, self._grid)))
         self._volume = volume
         self._history, self._now = [_State()], 0
 
@@ -126,8 +130,8 @@ class Session:
             )
         if not mask.array.any():
             raise PromptError("the mask to start from is empty; click instead")
-        logits = self._grid.resample(mask.array.astype(np.float32)) * (2 * _PRIOR_LOGIT) - _PRIOR_LOGIT
-        self._push(_State(prior=mask.array, evidence=Evidence(prior_logits=logits)))
+        prior = Prior(WorkingImage(mask.array, self._grid))
+        self._push(_State(evidence=Evidence(prior=prior)))
         return self.mask
 
     def add_box(self, ijk_min: Sequence[float], ijk_max: Sequence[float]) -> Mask:
@@ -182,14 +186,17 @@ class Session:
         if state.evidence.windows:
             merged = self._growth.merged(state.evidence)
             slices, logits = self._grid.restore_values(merged.logits, merged.start)
-            probability[slices] = 1.0 / (1.0 + np.exp(-logits))
+            _, known = self._grid.restore_values(merged.known.astype(np.float32), merged.start)
+            np.copyto(probability[slices], expit(logits, out=logits), where=known >= 0.5)
         return probability
 
     @property
     def uncertainty(self) -> FloatArray:
         """Entropy of target against background, in nats, at most ln 2 [P1 eq. 4]; on the volume's own grid."""
-        p = np.clip(self.probability, 1e-7, 1 - 1e-7)
-        entropy: FloatArray = -(p * np.log(p) + (1 - p) * np.log1p(-p)).astype(np.float32)
+        entropy = self.probability
+        for plane in entropy:  # one by one: no further arrays of the volume's size
+            p = np.clip(plane, 1e-7, 1 - 1e-7)
+            plane[...] = -(p * np.log(p) + (1 - p) * np.log1p(-p))
         return entropy
 
     @property

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from seganypet.preprocessing.cropping import crop_or_pad
+from seganypet.preprocessing.cropping import crop_or_pad, overlap
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 Start = tuple[int, int, int]
+Shape = tuple[int, int, int]
+Box = tuple[slice, ...]
 
 # A region that touches a face with fewer voxels ends there for all that the resolution can tell.
 _MIN_FACE_VOXELS = 4
@@ -20,6 +23,15 @@ _MIN_FACE_VOXELS = 4
 _FACE_DEPTH = 2
 # Of a mask given before, where a window's weight is 1 at its centre and about this much near its faces.
 _BASE_WEIGHT = 0.02
+# Planes of a box that are weighted at once; bounds what merging holds beside its result.
+_SLAB = 16
+
+
+class Logits(Protocol):
+    """Logits on the working grid, of which boxes can be had."""
+
+    def crop(self, start: Start, size: Shape) -> FloatArray:
+        """Return the logits of a box, a new array; 0 where nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -36,44 +48,64 @@ class LogitBox:
     logits: FloatArray
     known: BoolArray
 
-    def crop(self, start: Start, size: tuple[int, int, int]) -> FloatArray:
+    def crop(self, start: Start, size: Shape) -> FloatArray:
         """Return the logits of another box, 0 where nothing is known."""
         return crop_or_pad(self.logits, tuple(a - b for a, b in zip(start, self.start, strict=True)), size)
 
 
-def merge(
-    windows: Mapping[Start, FloatArray], shape: tuple[int, int, int], base: FloatArray | None = None
-) -> LogitBox:
-    """Return the weighted mean of overlapping windows, on the smallest box of the grid that holds them.
-
-    Weights fall linearly from a window's centre to its faces, so that with 50 % overlap one window takes over from
-    the next gradually and no seam shows.
+def box_of(windows: Iterable[Start], size: int, shape: Shape) -> tuple[Start, Shape]:
+    """Return the smallest box of the working grid that holds what of the windows lies in it: its start and size.
 
     Args:
-        windows: Logits [P, P, P] of each window by its first voxel on the working grid (may be negative).
-        shape: Shape of the working grid; what lies outside is dropped.
-        base: Logits of a mask given before, on the whole working grid; they fade out towards the windows' centres.
+        windows: First voxel of each (may be negative).
+        size: Voxels along each side of a window.
+        shape: Shape of the working grid.
     """
-    size = next(iter(windows.values())).shape[0]
-    low = [max(0, min(s[a] for s in windows)) for a in range(3)]
-    high = [min(shape[a], max(s[a] for s in windows) + size) for a in range(3)]
-    start = (low[0], low[1], low[2])
-    extent = tuple(h - lo for h, lo in zip(high, low, strict=True))
-    total, weights = np.zeros(extent, np.float32), np.zeros(extent, np.float32)
-    if base is not None:
-        total += _BASE_WEIGHT * base[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-        weights += _BASE_WEIGHT
-    hat = _hat(size)
-    for at, logits in windows.items():
-        in_box, in_window = _common(at, start, size, extent)
-        total[in_box] += (logits * hat)[in_window]
-        weights[in_box] += hat[in_window]
-    known = weights > 0
-    np.divide(total, weights, out=total, where=known)
+    corners = np.array(list(windows))
+    i, j, k = (int(n) for n in np.clip(corners.min(axis=0), 0, shape))
+    to_i, to_j, to_k = (int(n) for n in np.clip(corners.max(axis=0) + size, 0, shape))
+    return (i, j, k), (to_i - i, to_j - j, to_k - k)
+
+
+def merge(
+    windows: Iterable[tuple[Start, FloatArray]], start: Start, size: Shape, base: Logits | None = None
+) -> LogitBox:
+    """Return the weighted mean of overlapping windows on a box of the working grid.
+
+    Weights fall linearly from a window's centre to its faces, so that with 50 % overlap one window takes over from
+    the next gradually and no seam shows. Windows are taken one after the other, in thin slabs, so that little more
+    than the result is held.
+
+    Args:
+        windows: First voxel of each window on the working grid (may be negative), and its logits [P, P, P].
+        start: First voxel of the box on the working grid.
+        size: Of the box; what windows say beyond it is dropped.
+        base: Logits of a mask given before; they fade out towards the windows' centres.
+    """
+    if base is None:
+        total = np.zeros(size, np.float32)
+    else:
+        total = base.crop(start, size)
+        total *= _BASE_WEIGHT
+    placed = []
+    for window, logits in windows:
+        at = (window[0] - start[0], window[1] - start[1], window[2] - start[2])
+        placed.append((at, logits.shape[0]))
+        for box, inside in _slabs(size, at, logits.shape[0]):
+            total[box] += logits[inside] * _hat(logits.shape[0], inside)
+    known = np.zeros(size, np.bool_)
+    for first in range(0, size[0], _SLAB):
+        slab = slice(first, first + _SLAB)
+        weights = np.full_like(total[slab], 0 if base is None else _BASE_WEIGHT)
+        for (i, j, k), side in placed:
+            for box, inside in _slabs(weights.shape, (i - first, j, k), side):
+                weights[box] += _hat(side, inside)
+        np.greater(weights, 0, out=known[slab])
+        np.divide(total[slab], weights, out=total[slab], where=known[slab])
     return LogitBox(start, total, known)
 
 
-def open_neighbours(region: BoolArray, window: Start, shape: tuple[int, int, int]) -> Iterator[Start]:
+def open_neighbours(region: BoolArray, window: Start, shape: Shape) -> Iterator[Start]:
     """Yield the windows, half a window further, beyond each face that the region reaches while the body goes on.
 
     Args:
@@ -106,21 +138,18 @@ def holds(window: Start, ijk: tuple[float, float, float], size: int, *, margin: 
     return all(s - 0.5 + margin <= c <= s + size - 0.5 - margin for s, c in zip(window, ijk, strict=True))
 
 
-def _hat(size: int) -> FloatArray:
-    """Return weights [size, size, size] that fall linearly from the centre and stay above 0 at the faces."""
+def _hat(size: int, inside: Box) -> FloatArray:
+    """Return part of the weights [size, size, size]: they fall linearly from the centre, above 0 even at the faces."""
     centre = (size - 1) / 2
     line = 1.0 - np.abs(np.arange(size) - centre) / (size / 2)
-    hat: FloatArray = np.einsum("i,j,k->ijk", line, line, line).astype(np.float32)
+    i, j, k = inside
+    hat: FloatArray = np.einsum("i,j,k->ijk", line[i], line[j], line[k]).astype(np.float32)
     return hat
 
 
-def _common(
-    window: Start, box: Start, size: int, extent: tuple[int, ...]
-) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return the common part of a window and a box, as slices of each."""
-    in_box, in_window = [], []
-    for w, b, e in zip(window, box, extent, strict=True):
-        first, last = max(w, b), min(w + size, b + e)
-        in_box.append(slice(first - b, max(last, first) - b))
-        in_window.append(slice(first - w, max(last, first) - w))
-    return tuple(in_box), tuple(in_window)
+def _slabs(shape: tuple[int, ...], at: Start, side: int) -> Iterator[tuple[Box, Box]]:
+    """Yield the common voxels of a box of a shape and a window at a place in it, slab by slab, as slices of each."""
+    in_box, in_window = overlap(shape, (side,) * 3, at)
+    for first in range(in_box[0].start, in_box[0].stop, _SLAB):
+        stop = min(first + _SLAB, in_box[0].stop)
+        yield (slice(first, stop), *in_box[1:]), (slice(first - at[0], stop - at[0]), *in_window[1:])

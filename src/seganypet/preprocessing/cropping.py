@@ -30,10 +30,9 @@ def crop_or_pad(
     Raises:
         GeometryError: Array, start or size is not three-dimensional, or the size is not positive.
     """
-    if len(size) != 3 or min(size) < 1:
-        raise GeometryError(f"box of size {tuple(size)}; expected three positive numbers of voxels")
+    check_size(size)
     box = np.full(tuple(size), pad_value, dtype=array.dtype)
-    in_array, in_box = _overlap(array.shape, tuple(size), start_ijk)
+    in_array, in_box = overlap(array.shape, tuple(size), start_ijk)
     box[in_box] = array[in_array]
     return box
 
@@ -49,14 +48,23 @@ def paste(target: npt.NDArray[Any], patch: npt.NDArray[Any], start_ijk: Sequence
     Raises:
         GeometryError: Target, patch or start is not three-dimensional.
     """
-    in_target, in_patch = _overlap(target.shape, patch.shape, start_ijk)
+    in_target, in_patch = overlap(target.shape, patch.shape, start_ijk)
     target[in_target] = patch[in_patch]
 
 
-def _overlap(
+def overlap(
     shape: tuple[int, ...], size: tuple[int, ...], start_ijk: Sequence[int]
 ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return the common voxels of array and box as slices of the array and of the box."""
+    """Return the common voxels of an array and a box as slices of the array and of the box; empty where there are none.
+
+    Args:
+        shape: Of the array, three axes.
+        size: Of the box.
+        start_ijk: First voxel of the box, in voxel coordinates of the array.
+
+    Raises:
+        GeometryError: One of them is not three-dimensional.
+    """
     if not len(shape) == len(size) == len(start_ijk) == 3:
         raise GeometryError(
             f"box of size {size} at {tuple(start_ijk)} in an array of shape {shape}; expected three axes each"
@@ -68,3 +76,24 @@ def _overlap(
         in_array.append(slice(first, stop))
         in_box.append(slice(first - start, stop - start) if stop > first else slice(0))
     return tuple(in_array), tuple(in_box)
+
+
+def bounding_box(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice] | None:
+    """Return the smallest box that holds a mask [I, J, K], or None where it is empty."""
+    slices = []
+    for others in ((1, 2), (0, 2), (0, 1)):
+        found = np.flatnonzero(mask.any(axis=others))
+        if not found.size:
+            return None
+        slices.append(slice(int(found[0]), int(found[-1]) + 1))
+    return slices[0], slices[1], slices[2]
+
+
+def check_size(size: Sequence[int]) -> None:
+    """Refuse what is no size of a box.
+
+    Raises:
+        GeometryError: Not three numbers, or one is not positive.
+    """
+    if len(size) != 3 or min(size) < 1:
+        raise GeometryError(f"box of size {tuple(size)}; expected three positive numbers of voxels")

@@ -18,7 +18,9 @@ _BAND = 32
 _SLAB_VOXELS = 1 << 24
 
 
-def axis_weights(n_in: int, n_out: int, *, scale: float | None = None) -> FloatArray:
+def axis_weights(
+    n_in: int, n_out: int, *, scale: float | None = None, rows: slice = slice(None)
+) -> FloatArray:
     """Return the weights that resample one axis: float32 [n_out, n_in], rows summing to 1.
 
     Both grids begin at the same edge. Output voxel o lies at input index (o + 0.5) * scale - 0.5. The
@@ -29,6 +31,7 @@ def axis_weights(n_in: int, n_out: int, *, scale: float | None = None) -> FloatA
         n_in: Number of input voxels.
         n_out: Number of output voxels.
         scale: Output spacing over input spacing; by default the extents are equal (n_in / n_out).
+        rows: Which output voxels; by default all.
 
     Raises:
         GeometryError: A number of voxels or the scale is not positive.
@@ -38,7 +41,7 @@ def axis_weights(n_in: int, n_out: int, *, scale: float | None = None) -> FloatA
         raise GeometryError(
             f"cannot resample {n_in} voxels to {n_out} at scale {scale}; all must be positive"
         )
-    positions = (np.arange(n_out, dtype=np.float64) + 0.5) * scale - 0.5
+    positions = (np.arange(n_out, dtype=np.float64)[rows] + 0.5) * scale - 0.5
     return linear_weights(positions, n_in, width=max(scale, 1.0))
 
 
@@ -97,8 +100,13 @@ def bands(weights: FloatArray, size: int = _BAND) -> Iterator[tuple[slice, slice
     """Yield, for successive runs of rows, the rows and the columns in which they are not zero."""
     for start in range(0, weights.shape[0], size):
         rows = slice(start, min(start + size, weights.shape[0]))
-        used = np.flatnonzero(weights[rows].any(axis=0))
-        yield rows, slice(int(used[0]), int(used[-1]) + 1)
+        yield rows, used_columns(weights[rows])
+
+
+def used_columns(weights: FloatArray) -> slice:
+    """Return the shortest run of columns outside which the weights, one row or more, are zero."""
+    used = np.flatnonzero(weights.any(axis=0))
+    return slice(int(used[0]), int(used[-1]) + 1)
 
 
 def _slabs(shape: tuple[int, ...], axis: int) -> Iterator[tuple[slice, ...]]:

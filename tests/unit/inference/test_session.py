@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -19,8 +17,8 @@ def blocks(shape=(48, 24, 24)) -> np.ndarray:
     return suv
 
 
-def session_on(suv: np.ndarray, affine: np.ndarray = AFFINE) -> Session:
-    session = Session(half_of_click())
+def session_on(suv: np.ndarray, affine: np.ndarray = AFFINE, **described) -> Session:
+    session = Session(half_of_click(**described))
     session.set_volume(Volume(suv, affine))
     return session
 
@@ -68,15 +66,6 @@ def test_second_click_sees_all_clicks_and_the_previous_logits():
     np.testing.assert_allclose(coords[0, 1] - coords[0, 0], [0, -5, -3])
     assert low_res is not None
     assert low_res.abs().max() == 4
-
-
-def test_newest_click_policy_shows_the_decoder_one_click():
-    session = Session(half_of_click())
-    session.model.description = replace(session.model.description, prompt_policy="newest")
-    session.set_volume(Volume(blocks((16, 16, 16)), AFFINE))
-    session.add_click((8, 10, 10))
-    session.add_click((8, 11, 10))
-    assert session.model.network.seen[-1][1].tolist() == [[1]]
 
 
 def test_clicks_are_enforced_even_where_the_model_disagrees():
@@ -162,6 +151,28 @@ def test_probability_and_uncertainty_on_the_volumes_grid():
     assert uncertainty[24, 12, 12] == pytest.approx(-(p * np.log(p) + (1 - p) * np.log(1 - p)), abs=1e-4)
 
 
+def test_probability_is_zero_beside_windows_that_lie_across_corner():
+    suv = np.ones((32, 32, 16), np.float32)
+    suv[4:28, 4:12, 4:12] = suv[20:28, 4:28, 4:12] = 10.0  # an L: one corner of its box is in no window
+    session = session_on(suv)
+    mask = session.add_click((8, 8, 8))
+    np.testing.assert_array_equal(mask.array, suv > 1)
+    assert not session.probability[:8, 24:].any()
+    assert not session.uncertainty[:8, 24:].max() > 1e-5
+
+
+def test_given_mask_is_known_also_where_no_other_window_has_looked():
+    suv = blocks()
+    session = session_on(suv)
+    prior = np.zeros(session.volume.shape, bool)
+    prior[2:24, 8:16, 8:16] = True
+    session.add_mask(Mask(prior, AFFINE))
+    session.add_click((24, 12, 12))  # the block goes on into windows without a click of their own
+    for _, _, low_res in session.model.network.seen:
+        assert low_res is not None
+        assert (low_res != 0).all()  # inside the field of view
+
+
 def test_resampled_volume_gives_the_block_to_half_a_voxel():
     fine = np.kron(blocks((32, 24, 24)), np.ones((2, 2, 2), np.float32))
     session = session_on(fine, np.diag([2.0, 2.0, 2.0, 1.0]))
@@ -225,12 +236,10 @@ def test_growth_that_leaks_stops_with_a_warning(monkeypatch):
 
 
 def test_new_windows_get_the_passes_that_the_model_asks_for():
-    session = Session(half_of_click())
-    session.model.description = replace(session.model.description, passes=(3, 2))
-    session.set_volume(Volume(blocks((16, 16, 16)), AFFINE))
+    session = session_on(blocks((16, 16, 16)), passes=(3, 2))
     session.add_click((8, 10, 10))
     assert session.model.network.decoded == 3
-    assert session.model.network.seen[0][2].abs().max() == 0  # nothing known yet
+    assert session.model.network.seen[0][2] is None  # nothing known yet
     assert session.model.network.seen[1][2].abs().max() == 4  # its own logits
     session.add_click((8, 9, 10))
     assert session.model.network.decoded == 5

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from seganypet.errors import GeometryError
 from seganypet.preprocessing import crop_or_pad, paste
+from seganypet.preprocessing.cropping import bounding_box
 
 STARTS = st.tuples(*[st.integers(-9, 9)] * 3)
 SIZES = st.tuples(*[st.integers(1, 9)] * 3)
@@ -65,6 +66,20 @@ def test_crop_undoes_paste_inside_the_target(start, size):
     paste(target, patch, start)
     again = crop_or_pad(target, start, size, pad_value=-2)
     np.testing.assert_array_equal(again[again != -2], patch[again != -2])
+
+
+@settings(deadline=None)
+@given(low=st.tuples(*[st.integers(0, 8)] * 3), more=st.tuples(*[st.integers(0, 8)] * 3))
+def test_bounding_box_holds_both_corners_and_no_more(low, more):
+    mask = np.zeros((17, 18, 19), dtype=bool)
+    high = np.add(low, more)
+    mask[low] = mask[tuple(high)] = True
+    box = bounding_box(mask)
+    assert box == tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))
+
+
+def test_nothing_has_no_bounding_box():
+    assert bounding_box(np.zeros((3, 4, 5), dtype=bool)) is None
 
 
 @pytest.mark.parametrize("size", [(2, 2), (2, 0, 2), (2, -1, 2)])

@@ -16,6 +16,9 @@ from seganypet.preprocessing import ModelGrid, crop_or_pad, paste
 SIGNED_PERMUTATIONS = list(
     itertools.product(itertools.permutations(range(3)), itertools.product((1.0, -1.0), repeat=3))
 )
+CODES = [
+    "".join(ends) for axes in itertools.permutations(("RL", "AP", "SI")) for ends in itertools.product(*axes)
+]
 SHAPE = (20, 17, 23)
 SPACING_MM = 4.0
 
@@ -80,13 +83,23 @@ class TestGrid:
         array = np.random.default_rng(0).random((50, 50, 300), dtype=np.float32)
         np.testing.assert_array_equal(grid.resample(array), array)
 
+    def test_grid_in_another_order_by_hand(self):
+        # the body of `test_grid_by_hand` seen from the back to the front: S down to I, R to L, A to P
+        affine = np.array([[-2.0, 0, 0, 100], [0, 3, 0, 200], [0, 0, 4, 300], [0, 0, 0, 1]])
+        grid = ModelGrid.of(affine, (10, 9, 4), 4.0, "ILP")
+        assert grid.shape == (4, 5, 7)
+        # from the corners at z = 312 + 2, x = 100 + 1, y = 224 + 1.5
+        np.testing.assert_allclose(
+            grid.affine, [[0, -4, 0, 99], [0, 0, -4, 223.5], [-4, 0, 0, 312], [0, 0, 0, 1]]
+        )
+
     def test_a_volume_smaller_than_a_voxel_gets_one(self):
         assert ModelGrid.of(np.eye(4), (1, 2, 3), 4.0).shape == (1, 1, 1)
 
     @settings(deadline=None)
-    @given(affine=affines())
-    def test_field_of_view_is_covered_and_no_voxel_lies_outside(self, affine):
-        grid = ModelGrid.of(affine, SHAPE, SPACING_MM)
+    @given(affine=affines(), code=st.sampled_from(CODES))
+    def test_field_of_view_is_covered_and_no_voxel_lies_outside(self, affine, code):
+        grid = ModelGrid.of(affine, SHAPE, SPACING_MM, code)
         centres = grid.to_native_ijk(np.array([(0, 0, 0), np.subtract(grid.shape, 1)]))
         edges = grid.to_native_ijk(np.array([(-0.5, -0.5, -0.5), np.subtract(grid.shape, 0.5)]))
         native_edges = np.array([(-0.5,) * 3, np.subtract(SHAPE, 0.5)])
@@ -99,9 +112,9 @@ class TestGrid:
 
 class TestPositions:
     @settings(deadline=None)
-    @given(affine=affines(), ijk=st.tuples(*[st.floats(-5, 25)] * 3))
-    def test_a_point_keeps_its_world_position(self, affine, ijk):
-        grid = ModelGrid.of(affine, SHAPE, SPACING_MM)
+    @given(affine=affines(), code=st.sampled_from(CODES), ijk=st.tuples(*[st.floats(-5, 25)] * 3))
+    def test_a_point_keeps_its_world_position(self, affine, code, ijk):
+        grid = ModelGrid.of(affine, SHAPE, SPACING_MM, code)
         model_ijk = grid.to_model_ijk(ijk)
         np.testing.assert_allclose(world(grid.affine, model_ijk), world(affine, ijk), atol=1e-6)
         np.testing.assert_allclose(grid.to_native_ijk(model_ijk), ijk, atol=1e-9)
@@ -116,14 +129,19 @@ class TestPositions:
     def test_planted_marker_in_all_orientations(self, permutation, signs):
         self.follow_marker(make_affine(permutation, signs, (2.7, 4.1, 5.5), (7, -5, 11)), (6, 11, 9))
 
-    @settings(deadline=None, max_examples=50)
-    @given(affine=affines(), marker=st.tuples(*[st.integers(2, 14)] * 3))
-    def test_planted_marker_anywhere(self, affine, marker):
-        self.follow_marker(affine, marker)
+    @pytest.mark.parametrize("code", CODES)
+    def test_planted_marker_in_all_orders_of_the_working_grid(self, code):
+        affine = make_affine((1, 2, 0), (1, -1, -1), (2.7, 4.1, 5.5), (7, -5, 11))
+        self.follow_marker(affine, (6, 11, 9), code)
 
-    def follow_marker(self, affine, marker):
+    @settings(deadline=None, max_examples=50)
+    @given(affine=affines(), marker=st.tuples(*[st.integers(2, 14)] * 3), code=st.sampled_from(CODES))
+    def test_planted_marker_anywhere(self, affine, marker, code):
+        self.follow_marker(affine, marker, code)
+
+    def follow_marker(self, affine, marker, code="RAS"):
         """Resample, crop, restore one hot voxel; it is where it was after each."""
-        grid = ModelGrid.of(affine, SHAPE, SPACING_MM)
+        grid = ModelGrid.of(affine, SHAPE, SPACING_MM, code)
         array = np.zeros(SHAPE, dtype=np.float32)
         array[marker] = 1
         spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
@@ -134,7 +152,7 @@ class TestPositions:
         assert np.abs(offset).max() <= tolerance_mm
 
         start = np.array(np.unravel_index(resampled.argmax(), grid.shape)) - 4
-        box = crop_or_pad(resampled, start, (9, 9, 9))
+        box = grid.crop(array, start, (9, 9, 9))
         np.testing.assert_allclose(start + centre_of_mass(box), centre_of_mass(resampled), atol=1e-5)
 
         slices, values = grid.restore_values(box, start)
@@ -234,15 +252,30 @@ class TestRestore:
         assert not expected.all()
         np.testing.assert_array_equal(out, expected)
 
-    @pytest.mark.parametrize("rows", [1, 3, 64])
-    def test_pieces_make_no_difference(self, rows, monkeypatch):
-        monkeypatch.setattr("seganypet.preprocessing.model_grid._RESTORED_SLICES", rows)
+    @pytest.mark.parametrize("voxels", [1, 1000, 100_000])
+    def test_pieces_make_no_difference(self, voxels, monkeypatch):
+        monkeypatch.setattr("seganypet.preprocessing.model_grid._RESTORED_VOXELS", voxels)
         grid = ModelGrid.of(self.AFFINE, SHAPE, SPACING_MM)
         logits = np.random.default_rng(0).standard_normal(grid.shape).astype(np.float32)
         slices, values = grid.restore_values(logits, (0, 0, 0))
         expected = np.zeros(SHAPE, dtype=bool)
         expected[slices] = values > 0.2
         np.testing.assert_array_equal(grid.restore(logits, (0, 0, 0), level=0.2), expected)
+
+    @settings(deadline=None, max_examples=30)
+    @given(
+        affine=affines(), at=st.tuples(*[st.integers(0, 9)] * 3), start=st.tuples(*[st.integers(-4, 6)] * 3)
+    )
+    def test_a_small_target_in_a_large_box_is_as_if_all_were_looked_at(self, affine, at, start):
+        grid = ModelGrid.of(affine, SHAPE, SPACING_MM)
+        logits = np.full((12, 12, 12), -2, dtype=np.float32)
+        logits[at] = 3
+        logits[tuple(np.add(at, 2))] = 1
+        slices, values = grid.restore_values(logits, start)
+        expected = np.ones(SHAPE, dtype=bool)
+        expected[slices] = values > 0
+        out = np.ones(SHAPE, dtype=bool)
+        np.testing.assert_array_equal(grid.restore(logits, start, out=out), expected)
 
     def test_a_box_beside_the_volume_restores_nothing(self):
         grid = ModelGrid.of(self.AFFINE, SHAPE, SPACING_MM)
@@ -271,6 +304,67 @@ class TestRestore:
         assert peak < 3.5 * mask.nbytes  # float values of the whole volume alone would be 4
 
 
+class TestCrop:
+    @settings(deadline=None, max_examples=100)
+    @given(
+        affine=affines(),
+        code=st.sampled_from(CODES),
+        spacing_mm=st.floats(1, 9),
+        start=st.tuples(*[st.integers(-9, 40)] * 3),
+        size=st.tuples(*[st.integers(1, 30)] * 3),
+    )
+    def test_a_box_is_cut_out_of_the_whole(self, affine, code, spacing_mm, start, size):
+        grid = ModelGrid.of(affine, SHAPE, spacing_mm, code)
+        array = np.random.default_rng(0).random(SHAPE)
+        expected = crop_or_pad(grid.resample(array), start, size, pad_value=-3)
+        box = grid.crop(array, start, size, pad_value=-3)
+        assert box.dtype == np.float32
+        np.testing.assert_allclose(box, expected, atol=1e-6)
+
+    @pytest.mark.parametrize("spacing_mm", [1.3, 4.0])
+    @pytest.mark.parametrize("dtype", [np.bool_, np.int16, np.uint8, np.float64])
+    def test_any_type_gives_float32(self, dtype, spacing_mm):
+        grid = ModelGrid.of(np.diag([2.0, 3, 4, 1]), SHAPE, spacing_mm)
+        array = np.random.default_rng(0).integers(0, 2, SHAPE).astype(dtype)
+        np.testing.assert_allclose(
+            grid.crop(array, (-1, 2, 1), (5, 4, 6)),
+            crop_or_pad(grid.resample(array.astype(np.float32)), (-1, 2, 1), (5, 4, 6)),
+            atol=1e-6,
+        )
+
+    def test_a_crop_is_no_view(self):
+        grid = ModelGrid.of(np.diag([4.0, 4, 4, 1]), SHAPE, 4.0)
+        array = np.zeros(SHAPE, dtype=np.float32)
+        grid.crop(array, (0, 0, 0), SHAPE)[:] = 1
+        assert not array.any()
+
+    @pytest.mark.parametrize("dtype", [np.int16, np.bool_, np.float64])
+    @pytest.mark.parametrize(("native_mm", "spacing_mm"), [(4.0, 1.5), (2.0, 4.0), (4.0, 4.0)])
+    def test_memory_is_the_box_and_not_the_volume(self, dtype, native_mm, spacing_mm):
+        shape = (160, 150, 170)
+        grid = ModelGrid.of(np.diag([-native_mm, native_mm, native_mm, 1]), shape, spacing_mm)
+        array = np.zeros(shape, dtype=dtype)
+        tracemalloc.start()
+        box = grid.crop(array, (20, 20, 20), (32, 32, 32))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        read = box.nbytes * max(1, spacing_mm / native_mm) ** 3
+        assert peak < 3 * (
+            box.nbytes + read
+        )  # a float copy of the volume alone would be 125 boxes
+
+    @pytest.mark.parametrize(
+        ("size", "start"), [((2, 2), (0, 0, 0)), ((2, 2, 2), (0, 0)), ((2, 0, 2), (0, 0, 0))]
+    )
+    def test_refuses_a_box_that_is_none(self, size, start):
+        with pytest.raises(GeometryError, match="three"):
+            ModelGrid.of(np.eye(4), SHAPE, 4.0).crop(np.zeros(SHAPE), start, size)
+
+    def test_refuses_an_array_of_another_shape(self):
+        with pytest.raises(GeometryError, match="native shape"):
+            ModelGrid.of(np.eye(4), SHAPE, 4.0).crop(np.zeros((3, 4, 5)), (0, 0, 0), (2, 2, 2))
+
+
 class TestRefusals:
     @pytest.mark.parametrize("spacing_mm", [0.0, -4.0, float("nan"), float("inf")])
     def test_spacing_that_is_not_positive(self, spacing_mm):
@@ -280,6 +374,10 @@ class TestRefusals:
     def test_affine_in_other_units_than_mm(self):
         with pytest.raises(GeometryError, match=r"field of view of .*200000\.0.* is the affine in mm"):
             ModelGrid.of(np.diag([2000.0, 2000, 2000, 1]), (100, 100, 100), SPACING_MM)
+
+    def test_orientation_that_is_none(self):
+        with pytest.raises(GeometryError, match="orientation is 'RAT'"):
+            ModelGrid.of(np.eye(4), SHAPE, SPACING_MM, "RAT")
 
     def test_singular_affine(self):
         with pytest.raises(GeometryError, match="singular"):

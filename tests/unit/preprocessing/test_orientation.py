@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import nibabel as nib
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,9 @@ from seganypet.preprocessing import canonical_orientation
 SIGNED_PERMUTATIONS = list(
     itertools.product(itertools.permutations(range(3)), itertools.product((1.0, -1.0), repeat=3))
 )
+CODES = [
+    "".join(ends) for axes in itertools.permutations(("RL", "AP", "SI")) for ends in itertools.product(*axes)
+]
 SHAPE = (4, 5, 6)
 
 
@@ -45,7 +49,7 @@ def affines(draw: st.DrawFn) -> np.ndarray:
 
 
 def test_there_are_48_orientations():
-    assert len(set(SIGNED_PERMUTATIONS)) == 48
+    assert len(set(SIGNED_PERMUTATIONS)) == len(set(CODES)) == 48
 
 
 @pytest.mark.parametrize(("permutation", "signs"), SIGNED_PERMUTATIONS)
@@ -58,6 +62,27 @@ def test_each_axis_aligned_grid_becomes_ras(permutation, signs):
     expected = np.zeros(3)
     expected[list(permutation)] = spacing_mm
     np.testing.assert_array_equal(orientation.affine[:3, :3], np.diag(expected))
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_any_order_that_is_asked_for_is_given(code):
+    affine = np.eye(4)
+    affine[:3, :3] = rotation((8.0, -5.0, 11.0)) @ np.array([[0, -2, 0], [0, 0, 3], [4, 0, 0]])
+    assert nib.aff2axcodes(canonical_orientation(affine, SHAPE, code).affine) == tuple(code)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_another_order_is_what_nibabel_makes_of_it(code):
+    affine = np.array([[0.0, -2, 0, 7], [0, 0, 3, 8], [4, 0, 0, 9], [0, 0, 0, 1]])
+    array = np.arange(120).reshape(SHAPE)
+    wanted = nib.Nifti1Image(array.astype(np.int16), affine).as_reoriented(
+        nib.orientations.ornt_transform(
+            nib.io_orientation(affine), nib.orientations.axcodes2ornt(tuple(code))
+        )
+    )
+    orientation = canonical_orientation(affine, SHAPE, code)
+    np.testing.assert_array_equal(orientation.apply(array), np.asarray(wanted.dataobj))
+    np.testing.assert_array_equal(orientation.affine, wanted.affine)
 
 
 def test_lps_image_by_hand():
@@ -98,9 +123,9 @@ def test_rounding_in_the_affine_does_not_decide_a_tie(rounding):
 
 
 @settings(deadline=None)
-@given(affine=affines())
-def test_marker_stays_at_its_world_position(affine):
-    orientation = canonical_orientation(affine, SHAPE)
+@given(affine=affines(), code=st.sampled_from(CODES))
+def test_marker_stays_at_its_world_position(affine, code):
+    orientation = canonical_orientation(affine, SHAPE, code)
     marker = (1, 3, 2)
     array = np.zeros(SHAPE, dtype=np.float32)
     array[marker] = 1
@@ -119,9 +144,9 @@ def test_reoriented_axes_point_right_anterior_superior(affine):
 
 
 @settings(deadline=None)
-@given(affine=affines())
-def test_invert_undoes_apply_without_copying(affine):
-    orientation = canonical_orientation(affine, SHAPE)
+@given(affine=affines(), code=st.sampled_from(CODES))
+def test_invert_undoes_apply_without_copying(affine, code):
+    orientation = canonical_orientation(affine, SHAPE, code)
     array = np.arange(120.0).reshape(SHAPE)
     reoriented = orientation.apply(array)
     assert reoriented.shape == orientation.shape
@@ -130,9 +155,9 @@ def test_invert_undoes_apply_without_copying(affine):
 
 
 @settings(deadline=None)
-@given(affine=affines(), ijk=st.tuples(*[st.floats(-10, 10)] * 3))
-def test_invert_ijk_undoes_apply_ijk(affine, ijk):
-    orientation = canonical_orientation(affine, SHAPE)
+@given(affine=affines(), code=st.sampled_from(CODES), ijk=st.tuples(*[st.floats(-10, 10)] * 3))
+def test_invert_ijk_undoes_apply_ijk(affine, code, ijk):
+    orientation = canonical_orientation(affine, SHAPE, code)
     np.testing.assert_allclose(orientation.invert_ijk(orientation.apply_ijk(ijk)), ijk, atol=1e-9)
 
 
@@ -144,9 +169,9 @@ def test_apply_ijk_takes_many_points():
 
 
 @settings(deadline=None)
-@given(affine=affines(), data=st.data())
-def test_invert_box_says_where_a_box_came_from(affine, data):
-    orientation = canonical_orientation(affine, SHAPE)
+@given(affine=affines(), code=st.sampled_from(CODES), data=st.data())
+def test_invert_box_says_where_a_box_came_from(affine, code, data):
+    orientation = canonical_orientation(affine, SHAPE, code)
     start = tuple(data.draw(st.integers(0, n - 1)) for n in orientation.shape)
     stop = tuple(data.draw(st.integers(s, n)) for s, n in zip(start, orientation.shape, strict=True))
     array = np.arange(120).reshape(SHAPE)
@@ -180,3 +205,9 @@ def test_refuses_a_shape_that_is_no_grid(shape):
 def test_refuses_a_singular_affine():
     with pytest.raises(GeometryError, match="singular"):
         canonical_orientation(np.diag([1.0, 1, 0, 1]), SHAPE)
+
+
+@pytest.mark.parametrize("code", ["", "RA", "RAX", "RRS", "RLS", "ras", "RASS"])
+def test_refuses_a_code_that_is_no_orientation(code):
+    with pytest.raises(GeometryError, match="one letter each of R/L, A/P and S/I"):
+        canonical_orientation(np.eye(4), SHAPE, code)

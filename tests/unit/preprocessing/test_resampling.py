@@ -29,6 +29,12 @@ def test_equal_grids_give_the_identity():
     np.testing.assert_array_equal(axis_weights(7, 7), np.eye(7, dtype=np.float32))
 
 
+@pytest.mark.parametrize(("n_in", "n_out", "scale"), [(60, 23, 2.6), (20, 53, 0.38)])
+def test_some_rows_are_those_of_all(n_in, n_out, scale):
+    some = axis_weights(n_in, n_out, scale=scale, rows=slice(7, 15))
+    np.testing.assert_array_equal(some, axis_weights(n_in, n_out, scale=scale)[7:15])
+
+
 def test_output_that_stands_out_beyond_the_input_takes_its_end():
     # 3 voxels of 2 mm on 4 mm: outputs at 0.5 and 2.5; the second half lies outside
     weights = axis_weights(3, 2, scale=2.0)
