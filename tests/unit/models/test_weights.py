@@ -412,7 +412,7 @@ def test_checkpoint_is_converted_to_sixteen_bits_beside_itself(checkpoint):
     assert load_model(checkpoint, device="cpu").network.config == SMALL  # the hash is not the checkpoint's
 
 
-def test_converted_weights_go_back_into_the_authors_format(checkpoint, tmp_path):
+def test_saved_checkpoint_holds_what_was_loaded_bit_for_bit(checkpoint, tmp_path):
     model = load_model(checkpoint, device="cpu")
     save_checkpoint(model, tmp_path / "back.pth")
     stored, loaded = (
@@ -422,14 +422,23 @@ def test_converted_weights_go_back_into_the_authors_format(checkpoint, tmp_path)
     assert all(torch.equal(stored[name], loaded[name]) for name in stored)
 
 
+@pytest.mark.filterwarnings("ignore:this processor emulates bfloat16")
+def test_a_model_in_sixteen_bits_is_not_saved(checkpoint, tmp_path):
+    model = load_model(checkpoint, device="cpu", precision="bfloat16")
+    with pytest.raises(WeightsError, match="is held in bfloat16, not float32"):
+        save_checkpoint(model, tmp_path / "new.pth")
+    with pytest.raises(WeightsError, match="is held in bfloat16, not float32"):
+        save_weights(model.network, model.description, tmp_path / "new.safetensors")
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+
 def test_refuses_a_checkpoint_of_another_network(tmp_path):
     torch.save({"model_state_dict": {"weight": torch.zeros(3)}}, tmp_path / "sam.pth")
     with pytest.raises(WeightsError, match=r"sam\.pth: lacks 324 of 324 tensors .*holds 1 unknown tensors"):
         load_model(tmp_path / "sam.pth")
 
 
-def test_refuses_a_checkpoint_of_impossible_sizes(tmp_path):
-    """A configuration that only its own checks refuse."""
+def test_refuses_a_checkpoint_whose_shapes_do_not_fit_each_other(tmp_path):
     tensors = random_network().state_dict()
     tensors["image_encoder.pos_embed"] = torch.zeros(1, 8, 7, 8, 24)
     torch.save(tensors, tmp_path / "sam.pth")
