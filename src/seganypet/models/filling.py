@@ -109,4 +109,7 @@ def _is_finite(tensor: Tensor) -> bool:
 
 
 def _first(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    shown = [
+        name if name.isprintable() else repr(name) for name in names[:_SHOWN]
+    ]  # a file may hold any name
+    return ", ".join(shown) + (", …" if len(names) > _SHOWN else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import pathlib
 import zipfile
@@ -149,6 +150,16 @@ def test_refuses_a_truncated_file(tmp_path, as_zip, part):
     path.write_bytes(content[: min(int(part * len(content)), len(content) - 1)])
     with pytest.raises(WeightsError, match=r"sam\.pth: is truncated"):
         read_checkpoint(path)
+
+
+@pytest.mark.parametrize("damage", range(0, 4000, 137))
+def test_damaged_bytes_are_refused_or_harmless(path, damage):
+    """Among the names and numbers of the pickle, and in the directory of the zip behind it."""
+    content = bytearray(path.read_bytes())
+    content[(content.find(b"model_state_dict") + damage) if damage % 2 else -1 - damage] ^= 0x95
+    path.write_bytes(content)
+    with contextlib.suppress(WeightsError):
+        load_model(path, device="cpu")
 
 
 def test_refuses_a_file_that_cannot_be_opened(tmp_path):

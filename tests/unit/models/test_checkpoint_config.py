@@ -96,6 +96,10 @@ def test_refuses_another_network_and_says_what_differs():
     )
 
 
+def test_names_that_would_break_the_line_are_quoted():
+    assert r"holds 1 unknown tensors ('a\nb')" in refusal({"a\nb": torch.zeros(3)})
+
+
 def test_refuses_the_names_of_a_parallel_wrapper():
     text = refusal({f"module.{name}": tensor for name, tensor in tensors_of(SMALL).items()})
     assert 'names begin with "module."; save model.module.state_dict() instead' in text
