@@ -1,52 +1,43 @@
-"""Time and peak memory of a session, beside baselines measured in the same run.
+"""What keeping embeddings saves, and what a session holds beside its scan: with trained weights and their own masks.
 
-    python benchmarks/session_cost.py --shape 200 200 400 --spacing 4.0 4.0 3.0
+    python benchmarks/session_cost.py
     python benchmarks/session_cost.py --shape 400 400 1000 --spacing 1.65 1.65 1.65
 
-Baselines: for time, the encoder run anew for every click; for memory, the bytes of the volume itself. The scan is an
-ellipsoid body with a liver-sized organ; the first click lies in it, further ones correct it.
+Baselines: for time, the encoder run anew for every click; for memory, the bytes of the volume itself. Linux only. What
+each network costs by itself, `seganypet benchmark` tells.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
+import statistics
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
+from seganypet.evaluation.fresh_process import peak_resident_bytes
+from seganypet.evaluation.scan import Organ, place_organs, synthetic_scan
 from seganypet.inference import Session
+from seganypet.models.model import SegmentationModel
 from seganypet.models.weights import load_model
 from seganypet.volume import Volume
 
-
-def body(shape: Sequence[int], spacing_mm: Sequence[float]) -> tuple[Volume, tuple[int, int, int]]:
-    """Return a scan that fills its grid like a body does, and a voxel in the middle of its organ."""
-    suv = np.zeros(tuple(shape), dtype=np.float32)
-    centre = [n // 2 for n in shape]
-    axes = [(np.arange(n) - c) * s for n, c, s in zip(shape, centre, spacing_mm, strict=True)]
-    x, y = np.meshgrid(axes[0] / 180.0, axes[1] / 120.0, indexing="ij")
-    suv[x**2 + y**2 <= 1] = 0.6
-    reach = [min(int(r / s), c) for r, s, c in zip((90.0, 70.0, 80.0), spacing_mm, centre, strict=True)]
-    box = tuple(slice(c - r, c + r) for c, r in zip(centre, reach, strict=True))
-    grid = np.meshgrid(*(np.linspace(-1, 1, 2 * r) for r in reach), indexing="ij")
-    suv[box][sum(g**2 for g in grid) <= 1] = 2.3
-    rng = np.random.default_rng(0)
-    for k in range(shape[2]):
-        suv[..., k] *= 1 + 0.08 * rng.standard_normal(suv.shape[:2], dtype=np.float32)
-    suv.setflags(write=False)  # read-only arrays are shared, not copied
-    return Volume(suv, np.diag([*spacing_mm, 1.0])), (centre[0], centre[1], centre[2])
+CLICKS = (0.0, 0.2, -0.2, 0.3, -0.3, 0.4)
 
 
-def peak_mib(*, reset: bool = False) -> float:
-    """Return the largest resident memory since the last reset, in MiB (Linux)."""
-    if reset:
-        Path("/proc/self/clear_refs").write_text("5")
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+class NothingKept(SegmentationModel):
+    """A model whose embeddings are made anew each time they are needed."""
+
+    def encode(self, patch: Tensor) -> Tensor:
+        """Return the patch itself."""
+        return patch
+
+    def decode(self, image_embedding: Any, *prompts: Any) -> Tensor:
+        """Encode, then decode."""
+        return super().decode(super().encode(image_embedding), *prompts)
 
 
 def main() -> None:
@@ -59,39 +50,38 @@ def main() -> None:
     parser.add_argument("--weights", default="default")
     arguments = parser.parse_args()
     model = load_model(arguments.weights)
-    volume, (i, j, k) = body(arguments.shape, arguments.spacing)
+    window_mm = model.patch_size * model.description.spacing_mm
+    organs = place_organs(arguments.shape, arguments.spacing, window_mm, network=model.description.name)
+    volume = synthetic_scan(arguments.shape, arguments.spacing, organs)
     before = peak_mib(reset=True)
-    times: dict[str, float] = {}
-    session = Session(model)
-    times["set_volume"] = _timed(lambda: session.set_volume(volume))
-    times["first click"] = _timed(lambda: session.add_click((i, j, k)))
-    offsets = [2, -2, 3, -3, 4]
-    later = [_timed(lambda o=o: session.add_click((i + o, j, k))) for o in offsets]
-    times["later click"] = float(np.median(later))
-    windows = len(session._state.evidence.windows)
-    again = []
-    for offset in offsets:  # the baseline forgets its embeddings
-        session._growth._predictor._embeddings.clear()
-        again.append(_timed(lambda o=offset: session.add_click((i, j + o, k))))
-    times["later click, encoder run anew"] = float(np.median(again))
-    print(
-        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {model.precision}, ",
-        end="",
-    )
-    print(f"{'×'.join(map(str, arguments.shape))} voxels of {arguments.spacing} mm, {windows} windows")
-    for name, seconds in times.items():
-        print(f"{name:32s} {1000 * seconds:8.0f} ms")
-    print(f"{'cached / run anew':32s} {times['later click'] / times['later click, encoder run anew']:8.2f}")
+    first, kept = clicked(model, volume, organs[0])
+    peak = peak_mib()
+    forgetful = NothingKept(model.network, model.description, device=model.device, precision=model.precision)
+    _, anew = clicked(forgetful, volume, organs[0])
+    print(f"{torch.get_num_threads()} threads, {model.precision}, volume of {volume.shape}")
+    print(f"first click {1000 * first:.0f} ms, later click {1000 * kept:.0f} ms")
+    print(f"later click, encoder run anew {1000 * anew:.0f} ms: kept / anew {kept / anew:.2f}")
     size = volume.array.nbytes / 2**20
-    print(f"{'volume':32s} {size:8.0f} MiB")
-    print(f"{'peak before the session':32s} {before:8.0f} MiB")
-    print(f"{'peak':32s} {peak_mib():8.0f} MiB, {(peak_mib() - before) / size:.2f} volumes more than before")
+    print(f"volume {size:.0f} MiB, peak before the session {before:.0f} MiB")
+    print(f"peak {peak:.0f} MiB: {(peak - before) / size:.2f} volumes more")
 
 
-def _timed(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
+def clicked(model: SegmentationModel, volume: Volume, organ: Organ) -> tuple[float, float]:
+    """Return the seconds of the first click on an organ, and the median of further ones."""
+    session, seconds = Session(model), []
+    session.set_volume(volume)
+    for along in CLICKS:
+        started = time.perf_counter()
+        session.add_click(organ.click(along, volume.spacing_mm))
+        seconds.append(time.perf_counter() - started)
+    return seconds[0], statistics.median(seconds[1:])
+
+
+def peak_mib(*, reset: bool = False) -> float:
+    """Return the largest resident memory since the last reset, in MiB."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    return (peak_resident_bytes() or 0) / 2**20
 
 
 if __name__ == "__main__":

@@ -34,6 +34,9 @@ OPTIONS = {
     "info": {"--json"},
     "demo": _CLICKS | _MODEL | _READING | _OUTPUT | {"--pet"},
     "train": _OUTPUT | {"--minutes", "--cases", "--tumours", "--anatomy", "--resume"},
+    "benchmark": _MODEL
+    | _OUTPUT
+    | {"--preset", "--shape", "--spacing-mm", "--clicks", "--threads", "--json"},
 }
 
 
