@@ -15,6 +15,8 @@ from seganypet.io import read_volume, write_mask
 from synthetic_model import half_of_click
 
 ORIENTATIONS = [(p, s) for p in permutations(range(3)) for s in product((1, -1), repeat=3)]
+# Where the axes of a network's input may lead.
+CODES = ["".join(ends) for axes in permutations(("RL", "AP", "SI")) for ends in product(*axes)]
 SPACING_MM = (2.0, 3.1, 4.4)
 SHAPE = (40, 30, 22)
 MARKER_XYZ_MM = np.array([31.0, -12.0, 140.0])
@@ -45,13 +47,23 @@ def scan_with_marker(affine: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("degrees", [0.0, 17.0])
 @pytest.mark.parametrize(("permutation", "signs"), ORIENTATIONS)
 def test_marker_keeps_its_place_in_the_world(permutation, signs, degrees, tmp_path: Path):
-    affine = oblique_affine(permutation, signs, degrees)
+    follow_marker(oblique_affine(permutation, signs, degrees), "RAS", tmp_path)
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize(("permutation", "signs"), [((0, 1, 2), (-1, -1, 1)), ((2, 0, 1), (1, -1, -1))])
+def test_marker_keeps_its_place_whatever_order_the_network_sees(permutation, signs, code, tmp_path: Path):
+    follow_marker(oblique_affine(permutation, signs, 17.0), code, tmp_path)
+
+
+def follow_marker(affine: np.ndarray, code: str, tmp_path: Path) -> None:
+    """Write a scan, click its marker in the world, write the mask: it lies around the marker."""
     image = nib.Nifti1Image(scan_with_marker(affine), affine)
     image.set_sform(affine, code=2)
     image.set_qform(affine, code=1)
     nib.save(image, tmp_path / "pet.nii.gz")
 
-    session = Session(half_of_click(patch_size=16))
+    session = Session(half_of_click(patch_size=16, orientation=code))
     session.set_volume(read_volume(tmp_path / "pet.nii.gz"))
     write_mask(session.add_click_mm(MARKER_XYZ_MM), tmp_path / "mask.nii.gz")
 

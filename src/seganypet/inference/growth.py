@@ -21,6 +21,7 @@ from seganypet.inference.tiling import (
     box_of,
     holds,
     merge,
+    neighbours,
     open_neighbours,
     window_around,
 )
@@ -134,6 +135,8 @@ class Growth:
         self, window: Start, clicks: Sequence[Click], windows: Mapping[Start, Tensor], state: Evidence
     ) -> list[Start]:
         """Return the new windows that the target, as far as it is connected to the prompts and new, reaches into."""
+        if all(n in windows for _, _, n in neighbours(window, self._predictor.size, self._shape)):
+            return []
         context = self._context(window, windows, state)
         if context is None or not self._open(context > 0, window, windows):
             return []  # not even unconnected parts reach a face

@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float32]
 Start = tuple[int, int, int]
 
 # Windows whose logits are kept at the patch's resolution, 8 MB each at 128 voxels a side; more are upscaled anew.
-_UPSCALED = 4
+_UPSCALED = 8
 
 
 class Predictor:

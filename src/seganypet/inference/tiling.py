@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -92,14 +93,14 @@ def merge(
         at = (window[0] - start[0], window[1] - start[1], window[2] - start[2])
         placed.append((at, logits.shape[0]))
         for box, inside in _slabs(size, at, logits.shape[0]):
-            total[box] += logits[inside] * _hat(logits.shape[0], inside)
+            total[box] += logits[inside] * _hat(logits.shape[0])[inside]
     known = np.zeros(size, np.bool_)
     for first in range(0, size[0], _SLAB):
         slab = slice(first, first + _SLAB)
         weights = np.full_like(total[slab], 0 if base is None else _BASE_WEIGHT)
         for (i, j, k), side in placed:
             for box, inside in _slabs(weights.shape, (i - first, j, k), side):
-                weights[box] += _hat(side, inside)
+                weights[box] += _hat(side)[inside]
         np.greater(weights, 0, out=known[slab])
         np.divide(total[slab], weights, out=total[slab], where=known[slab])
     return LogitBox(start, total, known)
@@ -113,18 +114,24 @@ def open_neighbours(region: BoolArray, window: Start, shape: Shape) -> Iterator[
         window: First voxel of the window on the working grid.
         shape: Shape of the working grid.
     """
-    size = region.shape[0]
+    for axis, side, neighbour in neighbours(window, region.shape[0], shape):
+        near = range(_FACE_DEPTH) if side < 0 else range(-_FACE_DEPTH, 0)
+        if np.count_nonzero(np.take(region, near, axis=axis).any(axis=axis)) >= _MIN_FACE_VOXELS:
+            yield neighbour
+
+
+def neighbours(window: Start, size: int, shape: Shape) -> Iterator[tuple[int, int, Start]]:
+    """Yield the windows, half a window further, beyond each face behind which the working grid goes on.
+
+    Each comes with the face's axis and its side, -1 or 1.
+    """
     for axis in range(3):
         for side in (-1, 1):
-            ends = window[axis] <= 0 if side < 0 else window[axis] + size >= shape[axis]
-            slab = np.take(
-                region, range(_FACE_DEPTH) if side < 0 else range(size - _FACE_DEPTH, size), axis=axis
-            )
-            if ends or np.count_nonzero(slab.any(axis=axis)) < _MIN_FACE_VOXELS:
+            if window[axis] <= 0 if side < 0 else window[axis] + size >= shape[axis]:
                 continue
             step = [0, 0, 0]
             step[axis] = side * size // 2
-            yield window[0] + step[0], window[1] + step[1], window[2] + step[2]
+            yield axis, side, (window[0] + step[0], window[1] + step[1], window[2] + step[2])
 
 
 def window_around(ijk: tuple[float, float, float], size: int) -> Start:
@@ -138,12 +145,12 @@ def holds(window: Start, ijk: tuple[float, float, float], size: int, *, margin: 
     return all(s - 0.5 + margin <= c <= s + size - 0.5 - margin for s, c in zip(window, ijk, strict=True))
 
 
-def _hat(size: int, inside: Box) -> FloatArray:
-    """Return part of the weights [size, size, size]: they fall linearly from the centre, above 0 even at the faces."""
+@lru_cache(maxsize=1)
+def _hat(size: int) -> FloatArray:
+    """Return weights [size, size, size] that fall linearly from the centre and stay above 0 at the faces."""
     centre = (size - 1) / 2
     line = 1.0 - np.abs(np.arange(size) - centre) / (size / 2)
-    i, j, k = inside
-    hat: FloatArray = np.einsum("i,j,k->ijk", line[i], line[j], line[k]).astype(np.float32)
+    hat: FloatArray = np.einsum("i,j,k->ijk", line, line, line).astype(np.float32)
     return hat
 
 
