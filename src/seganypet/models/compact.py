@@ -184,6 +184,11 @@ class CompactSegmenter(nn.Module):
         """Voxels along each side of the logits; here those of the patch."""
         return self.config.patch_size
 
+    @property
+    def autocast_part(self) -> nn.Module:
+        """The part that mixed precision computes in 16 bits: all of it."""
+        return self
+
     def encode(self, patch: Tensor) -> CompactEmbedding:
         """Return the image embedding of a normalised patch [B, 1, P, P, P].
 

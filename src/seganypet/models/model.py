@@ -30,6 +30,10 @@ class Segmenter(Protocol):
     def logits_size(self) -> int:
         """Voxels along each side of the decoder's logits."""
 
+    @property
+    def autocast_part(self) -> nn.Module:
+        """The part that mixed precision computes in 16 bits."""
+
     def encode(self, patch: Tensor) -> Any:
         """Return the image embedding of a normalised patch [B, 1, P, P, P]."""
 
@@ -119,7 +123,8 @@ class SegmentationModel:
         network: The assembled network.
         description: What its weights say about themselves.
         device: Where it runs.
-        precision: "bfloat16" keeps and computes in 16 bits what autocast would; logits come back in float32.
+        precision: "bfloat16" keeps and computes the network's `autocast_part` in 16 bits; logits come back in
+            float32.
     """
 
     def __init__(
@@ -131,13 +136,13 @@ class SegmentationModel:
         precision: Precision = "float32",
     ) -> None:
         network = network.eval().requires_grad_(False).to(device)
+        self._segmenter = cast(Segmenter, network)
         if precision == "bfloat16":
-            _halve_weights(network)
+            _halve_weights(self._segmenter.autocast_part)
         self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.description = description
         self.device = device
         self.precision = precision
-        self._segmenter = cast(Segmenter, network)
 
     @property
     def patch_size(self) -> int:
@@ -192,8 +197,8 @@ class SegmentationModel:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
 
-def _halve_weights(network: nn.Module) -> None:
+def _halve_weights(part: nn.Module) -> None:
     """Keep in bfloat16 the weights that autocast would otherwise convert in every call."""
-    for module in network.modules():
+    for module in part.modules():
         if isinstance(module, (nn.Linear, nn.Conv3d, nn.ConvTranspose3d)):
             module.to(torch.bfloat16)

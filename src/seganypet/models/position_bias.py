@@ -54,7 +54,7 @@ def released_position_bias(queries: Tensor, padding_query: Tensor, tables: Seque
     bias = _on_real_keys(on_z, on_xz, on_yz)
     if extent.numel() == side**3:
         return bias
-    return torch.cat([bias, _on_padding(on_z, on_xz, on_yz).to(bias.dtype)], dim=-1)
+    return torch.cat([bias, _on_padding(on_z, on_xz, on_yz)], dim=-1)
 
 
 def _relative_rows(table: Tensor) -> Tensor:
@@ -80,11 +80,10 @@ def _released_terms(
     beyond = len(rows_w) - k
     if beyond:
         shape = (batch, heads, i, j, beyond, len(rows_w))
-        of_padding = padding_query[:, 0].to(rows_h.dtype)
-        padding_h = torch.einsum("nc,jzc->njz", of_padding, rows_h[:j])[None, :, None, :, None]
-        padding_w = torch.einsum("nc,yzc->nyz", of_padding, rows_w[k:])[None, :, None, None]
-        on_xz = torch.cat([on_xz, padding_h.to(on_xz.dtype).expand(shape)], dim=4)
-        on_yz = torch.cat([on_yz, padding_w.to(on_yz.dtype).expand(shape)], dim=4)
+        padding_h = torch.einsum("nc,jzc->njz", padding_query[:, 0], rows_h[:j])[None, :, None, :, None]
+        padding_w = torch.einsum("nc,yzc->nyz", padding_query[:, 0], rows_w[k:])[None, :, None, None]
+        on_xz = torch.cat([on_xz, padding_h.expand(shape)], dim=4)
+        on_yz = torch.cat([on_yz, padding_w.expand(shape)], dim=4)
     return on_z, on_xz, on_yz
 
 
@@ -105,16 +104,15 @@ def _on_padding(on_z: Tensor, on_xz: Tensor, on_yz: Tensor) -> Tensor:
     with both real. Given z, the sums over x and over y are independent, so nothing of size n³ is built.
     """
     x, y, z = on_z.shape[2:5]
-    dtype = torch.promote_types(on_z.dtype, torch.float32)
-    real_x, padding_x, shift_x = _masses(on_xz.to(dtype), x)
-    real_y, padding_y, shift_y = _masses(on_yz.to(dtype), y)
+    real_x, padding_x, shift_x = _masses(on_xz, x)
+    real_y, padding_y, shift_y = _masses(on_yz, y)
     mass = padding_x * (real_y + padding_y) + real_x * padding_y
     beyond = torch.zeros_like(mass)
     beyond[..., z:] = 1.0
     mass = mass + beyond * real_x * real_y
     # A mass too small for its type is next to real keys without effect; the clamp keeps its gradient finite.
-    log_mass = mass.clamp_min(torch.finfo(dtype).tiny).log() + shift_x + shift_y
-    return (on_z.to(dtype) + log_mass.unsqueeze(4)).logsumexp(-1).flatten(2).unsqueeze(-1)
+    log_mass = mass.clamp_min(torch.finfo(mass.dtype).tiny).log() + shift_x + shift_y
+    return (on_z + log_mass.unsqueeze(4)).logsumexp(-1).flatten(2).unsqueeze(-1)
 
 
 def _masses(on_key: Tensor, real: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from seganypet.errors import GeometryError, PromptError, UsageError
 from seganypet.models.checks import check_cube, check_points
 from seganypet.models.image_encoder import ImageEncoder
+from seganypet.models.layers import full_precision
 from seganypet.models.mask_decoder import MaskDecoder
 from seganypet.models.prompt_encoder import PromptEncoder
 
@@ -178,6 +179,11 @@ class SegAny3D(nn.Module):
         """Voxels along each side of the decoder's logits, a quarter of the patch's."""
         return self.config.low_res_size
 
+    @property
+    def autocast_part(self) -> nn.Module:
+        """The part that mixed precision computes in 16 bits: where the time goes."""
+        return self.image_encoder
+
     def encode(self, patch: Tensor) -> Tensor:
         """Return the image embedding, [B, out_channels, grid, grid, grid], to keep for every click.
 
@@ -200,6 +206,9 @@ class SegAny3D(nn.Module):
     ) -> Tensor:
         """Return the logits of the mask, [B, 1, low_res, low_res, low_res]; see `upscale`.
 
+        Computed in full precision also under autocast: 16 bits would save a few milliseconds, and move masks by
+        1 % of Dice.
+
         Args:
             image_embedding: From `encode`, [B, out_channels, grid, grid, grid], or [1, …] for all prompts.
             point_coords: All clicks so far, [B, N, 3], as voxel coordinates i, j, k of the patch;
@@ -219,20 +228,19 @@ class SegAny3D(nn.Module):
             check_cube("low_res_logits", low_res_logits, 1, config.low_res_size)
         _check_points(point_coords, point_labels)
         batch = _common_batch(image_embedding, point_coords, low_res_logits)
-        if low_res_logits is None:
-            dense_embedding = self.prompt_encoder.embed_missing_mask(batch)
-        else:
-            dense_embedding = self.prompt_encoder.embed_mask(low_res_logits)
-        if point_coords is None or point_labels is None:
-            sparse_embeddings = image_embedding.new_zeros(batch, 0, config.out_channels)
-        else:
-            sparse_embeddings = self.prompt_encoder.embed_points(point_coords, point_labels)
-        logits: Tensor = self.mask_decoder(
-            image_embedding,
-            self.prompt_encoder.dense_position_encoding(),
-            sparse_embeddings,
-            dense_embedding,
-        )
+        with full_precision(image_embedding):
+            if low_res_logits is None:
+                dense_embedding = self.prompt_encoder.embed_missing_mask(batch)
+            else:
+                dense_embedding = self.prompt_encoder.embed_mask(low_res_logits)
+            if point_coords is None or point_labels is None:
+                sparse_embeddings = dense_embedding.new_zeros(batch, 0, config.out_channels)
+            else:
+                sparse_embeddings = self.prompt_encoder.embed_points(point_coords, point_labels)
+            image_pe = self.prompt_encoder.dense_position_encoding()
+            logits: Tensor = self.mask_decoder(
+                image_embedding.to(image_pe.dtype), image_pe, sparse_embeddings, dense_embedding
+            )
         return logits
 
     def upscale(self, low_res_logits: Tensor) -> Tensor:

@@ -149,7 +149,7 @@ class TwoWayTransformer(nn.Module):
 
     def forward(self, tokens: Tensor, image: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
         """Return tokens [B, T, dim] and image [B, N, dim] after all blocks; arguments as in `TwoWayBlock`."""
-        token_pe, image_pe = tokens, image_pe.to(image.dtype)
+        token_pe = tokens
         for layer in self.layers:
             tokens, image = layer(tokens, image, token_pe, image_pe)
         attended = self.final_attn_token_to_image(tokens + token_pe, image + image_pe, image)
