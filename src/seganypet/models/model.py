@@ -120,7 +120,7 @@ class SegmentationModel:
     """A network ready to predict, as `load_model` returns it.
 
     Args:
-        network: The assembled network.
+        network: The assembled network; taken over: frozen, and in part rounded for bfloat16.
         description: What its weights say about themselves.
         device: Where it runs.
         precision: "bfloat16" keeps and computes the network's `autocast_part` in 16 bits; logits come back in

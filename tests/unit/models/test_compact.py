@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import Tensor
@@ -179,7 +181,9 @@ def test_sixteen_bits_agree_with_thirty_two(fitted):
     patch, _ = scene()
     logits = {}
     for precision in ("float32", "bfloat16"):
-        model = SegmentationModel(fitted, description, device=torch.device("cpu"), precision=precision)
+        model = SegmentationModel(
+            deepcopy(fitted), description, device=torch.device("cpu"), precision=precision
+        )
         logits[precision] = model.decode(model.encode(patch), CLICK, POSITIVE)
         assert logits[precision].dtype == torch.float32
     full, short = logits["float32"], logits["bfloat16"]
