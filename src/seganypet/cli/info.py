@@ -95,7 +95,7 @@ def _report(facts: dict[str, Any]) -> None:
     say(f"  {device['name']}{gpu}, {device['threads']} threads, bfloat16 {bfloat16}")
     say("weights")
     if not facts["weights"]:
-        say("  none shipped; give --weights FILE.safetensors")
+        say("  none shipped; give --weights FILE")
     for description in facts["weights"]:
         _report_weights(description)
 
