@@ -17,8 +17,8 @@ from seganypet.preprocessing.orientation import Orientation, Points, Shape, Slic
 from seganypet.preprocessing.resampling import axis_weights, bands, linear_weights, resample, used_columns
 from seganypet.volume import Affine, BoolArray, FloatArray, check_affine
 
-# Twice what the longest scanners make at 2 mm; more is an affine in other units than mm.
-_MAX_VOXELS = 1 << 29
+# More than twice what the longest scanners see; more is an affine in other units than mm.
+_MAX_EXTENT_MM = 5000.0
 # Part of a working voxel by which the field of view may stand out without getting a voxel for it.
 _SLACK = 1e-3
 # Voxels that are interpolated and thresholded at once (2 MB of float32); bounds the memory of `restore`.
@@ -54,15 +54,15 @@ class ModelGrid:
             orientation: Where the grid's axes lead, in order: one letter each of R/L, A/P and S/I.
 
         Raises:
-            GeometryError: The affine, shape, spacing or orientation is unusable, or the grid would be too large.
+            GeometryError: The affine, shape, spacing or orientation is unusable, or the field of view is no body's.
         """
         if not (math.isfinite(spacing_mm) and spacing_mm > 0):
             raise GeometryError(f"working spacing of {spacing_mm} mm; expected a positive number")
         grid = cls(canonical_orientation(affine, shape, orientation), float(spacing_mm))
-        if math.prod(grid.shape) > _MAX_VOXELS:
+        if max(grid._extent_mm) > _MAX_EXTENT_MM:
             raise GeometryError(
-                f"field of view of {grid._extent_mm.round(1).tolist()} mm gives {grid.shape} voxels of "
-                f"{spacing_mm:g} mm; is the affine in mm? Crop the volume or choose a larger spacing"
+                f"field of view of {grid._extent_mm.round(1).tolist()} mm; expected at most {_MAX_EXTENT_MM:g} mm: "
+                "is the affine in mm?"
             )
         return grid
 

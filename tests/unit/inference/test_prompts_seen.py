@@ -95,6 +95,18 @@ def test_nothing_is_known_when_a_window_is_looked_at_first(policy, again):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+def test_nothing_is_known_in_a_window_apart_from_all_others(policy):
+    suv = np.ones((64, 24, 24), np.float32)
+    suv[6:10, 10:14, 10:14] = suv[50:54, 10:14, 10:14] = 10.0
+    session = Session(half_of_click(patch_size=PATCH, prompt_policy=policy))
+    session.set_volume(Volume(suv, AFFINE))
+    session.add_click((8, 12, 12))
+    session.add_click((52, 12, 12))
+    coords, labels, previous = seen(session)
+    assert (len(coords), labels, previous) == (1, [1], None)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_every_pass_is_shown_the_logits_of_the_pass_before(policy):
     session = Session(half_of_click(patch_size=PATCH, prompt_policy=policy, passes=(3, 2)))
     session.set_volume(one_window(policy).volume)

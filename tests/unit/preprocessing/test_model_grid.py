@@ -349,9 +349,7 @@ class TestCrop:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         read = box.nbytes * max(1, spacing_mm / native_mm) ** 3
-        assert peak < 3 * (
-            box.nbytes + read
-        )  # a float copy of the volume alone would be 125 boxes
+        assert peak < 3 * (box.nbytes + read)  # a float copy of the volume alone would be 125 boxes
 
     @pytest.mark.parametrize(
         ("size", "start"), [((2, 2), (0, 0, 0)), ((2, 2, 2), (0, 0)), ((2, 0, 2), (0, 0, 0))]
@@ -370,6 +368,10 @@ class TestRefusals:
     def test_spacing_that_is_not_positive(self, spacing_mm):
         with pytest.raises(GeometryError, match="expected a positive number"):
             ModelGrid.of(np.eye(4), SHAPE, spacing_mm)
+
+    def test_fine_voxels_over_the_longest_scanners_are_no_reason_to_refuse(self):
+        grid = ModelGrid.of(np.diag([1.65, 1.65, 2.0, 1]), (440, 440, 1000), 0.5)
+        assert grid.shape == (1452, 1452, 4000)
 
     def test_affine_in_other_units_than_mm(self):
         with pytest.raises(GeometryError, match=r"field of view of .*200000\.0.* is the affine in mm"):
