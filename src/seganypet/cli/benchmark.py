@@ -119,7 +119,7 @@ def _task(arguments: argparse.Namespace) -> Task:
 def _subjects(arguments: argparse.Namespace) -> list[Subject]:
     """Return the networks to measure, each in all its precisions; warn where one is emulated."""
     from seganypet.evaluation.cost import Subject
-    from seganypet.evaluation.throughput import computes_bfloat16, device_named
+    from seganypet.models.device import computes_bfloat16, device_named
 
     device = device_named(arguments.device)
     native = computes_bfloat16(device)

@@ -58,14 +58,14 @@ def _versions() -> dict[str, str | None]:
 def _device() -> dict[str, Any]:
     import torch
 
-    cuda = torch.cuda.is_available()
-    mkldnn: Any = torch.backends.mkldnn  # untyped
-    native = cuda or (mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    from seganypet.models.device import computes_bfloat16, device_named
+
+    device = device_named("auto")
     return {
-        "name": "cuda" if cuda else "cpu",
-        "gpu": torch.cuda.get_device_name() if cuda else None,
+        "name": device.type,
+        "gpu": torch.cuda.get_device_name() if device.type == "cuda" else None,
         "threads": torch.get_num_threads(),
-        "bfloat16": bool(native),
+        "bfloat16": computes_bfloat16(device),
     }
 
 

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.flop_counter import FlopCounterMode
 
-from seganypet.errors import UsageError
+from seganypet.models.device import computes_bfloat16
 from seganypet.models.model import Precision
 
 # The largest linear layer of the papers' image encoder: tokens of a patch, channels in, channels out.
@@ -126,31 +125,6 @@ def count_flops(action: Callable[[], object]) -> int:
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
     return int(counter.get_total_flops())
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Return whether a device computes in bfloat16; emulated, it is slower than float32."""
-    if device.type == "cuda":
-        return True
-    mkldnn: Any = torch.backends.mkldnn  # untyped
-    return bool(mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def device_named(name: str) -> torch.device:
-    """Return a device; "auto" is a GPU where there is one.
-
-    Raises:
-        UsageError: It is not available here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ImportError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f'--device "{name}" is not available here ({reason}); choose cpu') from error
-    return device
 
 
 def processor_name() -> str:

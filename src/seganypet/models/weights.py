@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from seganypet.errors import OutputError, SegAnyPETWarning, UsageError, WeightsError
 from seganypet.models.checkpoint import is_checkpoint, read_checkpoint
 from seganypet.models.checkpoint_config import completed_config, config_of
+from seganypet.models.device import computes_bfloat16, device_named
 from seganypet.models.filling import Unfilled, fill
 from seganypet.models.model import ModelDescription, Precision, SegmentationModel
 from seganypet.models.presets import PRESETS, build_network
@@ -50,8 +51,8 @@ def load_model(
             natively, else in float32.
 
     Raises:
-        WeightsError: No such weights, a file that is truncated or of another system, or an unknown device.
-        UsageError: The precision is unknown.
+        WeightsError: No such weights, or a file that is truncated or of another system.
+        UsageError: The device is not available, or the precision unknown.
     """
     path = weights_path(weights)
     if is_checkpoint(path):
@@ -66,7 +67,7 @@ def load_model(
     except WeightsError as error:
         raise WeightsError(f"{path.with_suffix('.json')}: {error}") from error
     fill(network, tensors, path)
-    chosen = _device(device)
+    chosen = device_named(device)
     computed = _precision(precision, chosen, agrees=description.bfloat16)
     return SegmentationModel(network, description, device=chosen, precision=computed)
 
@@ -230,33 +231,15 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: no readable safetensors file ({error}); copy it again") from error
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ImportError) as error:
-        raise WeightsError(f'device "{name}" is not available here ({str(error).splitlines()[0]})') from error
-    return device
-
-
 def _precision(
     wanted: Literal["auto", "float32", "bfloat16"], device: torch.device, *, agrees: bool
 ) -> Precision:
     """Return what to compute in; `agrees` is whether these weights' masks were seen to agree in bfloat16."""
     if wanted not in ("auto", "float32", "bfloat16"):
         raise UsageError(f'precision "{wanted}" is unknown; choose auto, float32 or bfloat16')
-    native = device.type == "cuda" or _cpu_has_bfloat16()
+    native = computes_bfloat16(device)
     if wanted == "auto":
         return "bfloat16" if native and agrees else "float32"
     if wanted == "bfloat16" and not native:
         warnings.warn("this processor emulates bfloat16: float32 is faster", SegAnyPETWarning, stacklevel=3)
     return wanted
-
-
-def _cpu_has_bfloat16() -> bool:
-    """Return whether oneDNN runs bfloat16 natively; without it 16 bits are slower than 32."""
-    return (
-        bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) if torch.backends.mkldnn.is_available() else False  # type: ignore[no-untyped-call]
-    )

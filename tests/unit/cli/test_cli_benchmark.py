@@ -12,6 +12,7 @@ import pytest
 
 from seganypet.cli import benchmark, main
 from seganypet.evaluation import cost, fresh_process, throughput
+from seganypet.models import device
 from seganypet.models.weights import load_model
 from tiny_weights import write_tiny_weights
 
@@ -97,7 +98,7 @@ def test_the_file_is_a_run_record(measured, folder):
 
 def test_presets_are_measured_in_every_precision_each_in_its_own_process(quick, folder, monkeypatch, capsys):
     tiny = load_model(folder / "tiny.safetensors")
-    monkeypatch.setattr(throughput, "computes_bfloat16", lambda device: True)
+    monkeypatch.setattr(device, "computes_bfloat16", lambda device: True)
     monkeypatch.setattr(cost, "PRESETS", dict.fromkeys(("compact", "papers"), tiny.description))
     monkeypatch.setattr(cost, "build_preset", lambda name: load_model(folder / "tiny.safetensors").network)
     assert main(["benchmark", *SMALL, "--clicks", "1", "--json"]) == 0
@@ -127,7 +128,7 @@ def test_the_default_scan_is_a_whole_body(monkeypatch):
 
 
 def test_emulated_bfloat16_is_left_out_or_warned_of(quick, folder, monkeypatch, capsys):
-    monkeypatch.setattr(throughput, "computes_bfloat16", lambda device: False)
+    monkeypatch.setattr(device, "computes_bfloat16", lambda device: False)
     command = ["benchmark", "--weights", str(folder / "tiny.safetensors"), *SMALL, "--clicks", "1"]
     assert main(command) == 0
     captured = capsys.readouterr()
@@ -152,7 +153,7 @@ def test_emulated_bfloat16_is_left_out_or_warned_of(quick, folder, monkeypatch, 
         (["--shape", "200,2.5,400"], "--shape 200,2.5,400: expected whole numbers of voxels"),
         (["--spacing-mm", "4,-4,3"], "--spacing-mm 4,-4,3: expected sizes above 0 mm"),
         (["--shape", "20,20,20"], 'targets for "compact" need .* mm: give a larger --shape or --spacing-mm'),
-        (["--device", "abacus"], '--device "abacus" is not available here'),
+        (["--device", "abacus"], 'device "abacus" is not available here'),
         (["-o", "cost.txt"], "unknown suffix '.txt'; use a name that ends in .json"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Operations against numbers worked out by hand; rates, devices, names."""
+"""Operations against numbers worked out by hand; rates, names."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from seganypet.errors import UsageError
 from seganypet.evaluation import throughput
 from seganypet.evaluation.throughput import (
-    computes_bfloat16,
     count_flops,
-    device_named,
     matrix_rate,
     measure_machine,
     processor_name,
     seconds_of,
 )
+from seganypet.models.device import computes_bfloat16
 from seganypet.models.layers import TransformerMLP
 
 CPU = torch.device("cpu")
@@ -110,18 +108,3 @@ def test_a_machine_says_what_it_is(monkeypatch):
 
 def test_a_processor_has_a_name():
     assert processor_name().strip()
-
-
-def test_a_gpu_computes_bfloat16():
-    assert computes_bfloat16(torch.device("cuda"))
-
-
-def test_auto_is_a_device_that_is_there():
-    assert device_named("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    assert device_named("cpu") == CPU
-
-
-@pytest.mark.parametrize("name", ["cuda:99", "abacus"])
-def test_refuses_a_device_that_is_not_there(name):
-    with pytest.raises(UsageError, match=rf'--device "{name}" is not available here .*; choose cpu'):
-        device_named(name)
