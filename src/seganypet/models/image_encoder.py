@@ -16,6 +16,10 @@ from torch import Tensor, nn
 from seganypet.models.layers import LayerNorm3d, TokenLinear, TransformerMLP, full_precision, token_linear
 from seganypet.models.position_bias import corrected_position_bias, released_position_bias
 
+# The scores of all heads of the papers' network at once are 12 MB, which the C library gives back to the system and
+# asks for anew in every block: twice the time. A few heads at once reuse what is there.
+_HEADS_AT_ONCE = 4
+
 
 class WindowAttention(nn.Module):
     """Self-attention of the tokens of one window, with a learned bias per relative position.
@@ -47,16 +51,31 @@ class WindowAttention(nn.Module):
         """Return [B, I, J, K, dim] for the real tokens of one window, [B, I, J, K, dim]."""
         batch, *extent, dim = tokens.shape
         i, j, k = extent
-        projected = self.qkv(tokens).reshape(batch, i * j * k, 3, self.num_heads, dim // self.num_heads)
-        queries, keys, values = projected.permute(2, 0, 3, 1, 4)
+        projected = self.qkv(tokens).reshape(batch, i, j, k, 3, self.num_heads, dim // self.num_heads)
+        projected = projected.permute(4, 0, 5, 1, 2, 3, 6)
         # A zero token projects to the bias of the projection.
-        padding_query, padding_key, padding_value = self.qkv.bias.view(3, self.num_heads, 1, -1)
-        bias = self._position_bias(queries.reshape(*queries.shape[:2], i, j, k, -1), padding_query)
-        if bias.shape[-1] > i * j * k:
-            keys, values = _append(keys, padding_key), _append(values, padding_value)
-        attended = _attend(queries, keys, values, bias)
+        padding = self.qkv.bias.view(3, 1, self.num_heads, 1, -1)
+        size = _HEADS_AT_ONCE if tokens.device.type == "cpu" else self.num_heads
+        groups = zip(torch.split(projected, size, 2), torch.split(padding, size, 2), strict=True)
+        attended = torch.cat([self._attended(*group) for group in groups], dim=1)
         out: Tensor = self.proj(attended.transpose(1, 2).reshape(batch, i, j, k, dim))
         return out
+
+    def _attended(self, projected: Tensor, padding: Tensor) -> Tensor:
+        """Return what some heads read, [B, heads, I·J·K, C].
+
+        Args:
+            projected: Queries, keys and values of the real tokens, [3, B, heads, I, J, K, C].
+            padding: Those of a padding token, [3, 1, heads, 1, C].
+        """
+        bias = self._position_bias(projected[0], padding[0, 0])
+        queries, keys, values = projected.flatten(3, 5)
+        if bias.shape[-1] > keys.shape[2]:
+            keys, values = (
+                torch.cat([real, one.to(real.dtype).expand(len(real), -1, -1, -1)], dim=2)
+                for real, one in ((keys, padding[1]), (values, padding[2]))
+            )
+        return _attend(queries, keys, values, bias)
 
     def _position_bias(self, queries: Tensor, padding_query: Tensor) -> Tensor:
         """Return the bias of queries [B, heads, I, J, K, C] on the keys, in the precision of the tables."""
@@ -66,11 +85,6 @@ class WindowAttention(nn.Module):
             if self.corrected:
                 return corrected_position_bias(queries.to(dtype), tables)
             return released_position_bias(queries.to(dtype), padding_query.to(dtype), tables)
-
-
-def _append(vectors: Tensor, vector: Tensor) -> Tensor:
-    """Return [B, heads, N + 1, C]: vectors [B, heads, N, C] and one more [heads, 1, C] behind them."""
-    return torch.cat([vectors, vector.to(vectors.dtype).expand(len(vectors), -1, -1, -1)], dim=2)
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
