@@ -69,7 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check, measure the machine, measure each network in a fresh process, print."""
+    """Check, measure each network in a fresh process, measure the machine, print."""
     started = datetime.now(UTC)
     task, outputs = _task(arguments), [] if arguments.output is None else [arguments.output]
     inputs = _inputs(arguments)
@@ -139,14 +139,16 @@ def _measure(subjects: list[Subject], task: Task, threads: int | None) -> tuple[
     from seganypet.evaluation.fresh_process import in_fresh_process
     from seganypet.evaluation.throughput import measure_machine
 
-    precisions = tuple(dict.fromkeys(subject.precision for subject in subjects))
-    with progress("measuring the machine"):
-        machine = in_fresh_process(measure_machine, precisions, subjects[0].device, threads=threads)
-    costs = []
+    costs: list[NetworkCost] = []
     for number, subject in enumerate(subjects, start=1):
         name = subject.preset or subject.weights
         with progress(f"measuring {name} in {subject.precision} ({number} of {len(subjects)})"):
             costs.append(in_fresh_process(measure_network, subject, task, threads=threads))
+    # Last, because a network asked for in bfloat16 may compute parts in float32: both rates are wanted then.
+    parts = (part for cost in costs for part in (cost.encoder, cost.decoder))
+    precisions = tuple(dict.fromkeys(part.precision for part in parts))
+    with progress("measuring the machine"):
+        machine = in_fresh_process(measure_machine, precisions, subjects[0].device, threads=threads)
     return machine, costs
 
 

@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from seganypet.evaluation.fresh_process import peak_resident_bytes
+from seganypet.evaluation.fresh_process import peak_gpu_bytes, peak_resident_bytes
 from seganypet.evaluation.scan import Organ, place_organs, synthetic_scan
 from seganypet.evaluation.scripted_model import ScriptedModel
 from seganypet.evaluation.throughput import count_flops, seconds_of
@@ -75,10 +75,12 @@ class PartCost:
     Attributes:
         seconds: Median of several runs.
         flops: Operations of matrix products, convolutions and attention; multiplication and addition are two.
+        precision: What the part computed in, which need not be the network's.
     """
 
     seconds: float
     flops: int
+    precision: Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,7 @@ class NetworkCost:
 
     Attributes:
         network: Its name.
-        precision: What it computed in.
+        precision: What it was asked to compute in; not all parts do.
         parameters: How many numbers it has learned, or could.
         patch_voxels: Along each side of a patch.
         voxel_mm: Edge of the working grid's voxels.
@@ -116,8 +118,9 @@ class NetworkCost:
         decoder: Of one click on it, with the logits before.
         set_volume_seconds: From the scan to the working grid.
         targets: On the scan.
-        peak_resident_bytes: Most memory the process held, Python, libraries and scan included; None where the
-            system does not tell.
+        peak_resident_bytes: Most memory the process held on the host, whatever the device; Python, libraries and
+            scan included. None where the system does not tell.
+        peak_gpu_bytes: Most memory that tensors held on the GPU; None on other devices.
     """
 
     network: str
@@ -130,6 +133,7 @@ class NetworkCost:
     set_volume_seconds: float
     targets: tuple[TargetCost, ...]
     peak_resident_bytes: int | None
+    peak_gpu_bytes: int | None
 
 
 def check_task(subject: Subject, task: Task) -> None:
@@ -159,7 +163,8 @@ def measure_network(subject: Subject, task: Task) -> NetworkCost:
     encoder_seconds, decoder_seconds = _time_parts(model)
     volume = synthetic_scan(task.shape, task.spacing_mm, organs)
     set_volume_seconds, targets = _measure_session(model, volume, organs, task.clicks)
-    peak = peak_resident_bytes()
+    peak, peak_gpu = peak_resident_bytes(), peak_gpu_bytes(model.device)
+    decoder_precision = _decoder_precision(model)
     encoder_flops, decoder_flops = _count_parts(model)
     return NetworkCost(
         network=model.description.name,
@@ -167,17 +172,24 @@ def measure_network(subject: Subject, task: Task) -> NetworkCost:
         parameters=sum(p.numel() for p in model.network.parameters()),
         patch_voxels=model.patch_size,
         voxel_mm=model.description.spacing_mm,
-        encoder=PartCost(seconds=encoder_seconds, flops=encoder_flops),
-        decoder=PartCost(seconds=decoder_seconds, flops=decoder_flops),
+        encoder=PartCost(seconds=encoder_seconds, flops=encoder_flops, precision=model.precision),
+        decoder=PartCost(seconds=decoder_seconds, flops=decoder_flops, precision=decoder_precision),
         set_volume_seconds=set_volume_seconds,
         targets=targets,
         peak_resident_bytes=peak,
+        peak_gpu_bytes=peak_gpu,
     )
 
 
 def _organs(model: SegmentationModel, task: Task) -> tuple[Organ, ...]:
     window_mm = model.patch_size * model.description.spacing_mm
     return place_organs(task.shape, task.spacing_mm, window_mm, network=model.description.name)
+
+
+def _decoder_precision(model: SegmentationModel) -> Precision:
+    """Return what the decoder computes in: 16 bits only where the whole network does."""
+    whole = cast(Segmenter, model.network).autocast_part is model.network
+    return model.precision if whole else "float32"
 
 
 def _inputs(model: SegmentationModel) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:

@@ -41,7 +41,7 @@ def in_fresh_process(function: Callable[..., T], *arguments: Any, threads: int |
 
 
 def peak_resident_bytes() -> int | None:
-    """Return the largest memory this process has held so far, or None where the system does not tell.
+    """Return the largest memory this process has held so far on the host, or None where the system does not tell.
 
     On Linux this is VmHWM, which begins anew with each program; `ru_maxrss` there is inherited from the
     process that started this one.
@@ -55,6 +55,11 @@ def peak_resident_bytes() -> int | None:
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes; kilobytes elsewhere
     return None
+
+
+def peak_gpu_bytes(device: torch.device) -> int | None:
+    """Return the largest memory this process's tensors have held so far on a GPU; None on another device."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
 def _run(function: Callable[..., T], arguments: tuple[Any, ...], threads: int | None) -> T:

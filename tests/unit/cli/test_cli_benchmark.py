@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from seganypet.cli import benchmark, main
 from seganypet.evaluation import cost, fresh_process, throughput
 from seganypet.models import device
+from seganypet.models.presets import PRESETS
 from seganypet.models.weights import load_model
 from tiny_weights import write_tiny_weights
 
@@ -79,6 +81,7 @@ def test_the_file_holds_all_numbers_with_their_units(measured):
     assert (network["network"], network["precision"], network["patch_voxels"]) == ("tiny", "float32", 16)
     for part in (network["encoder"], network["decoder"]):
         assert part["flops_per_second"] == pytest.approx(part["flops"] / part["seconds"])
+        assert part["precision"] == "float32"
         assert part["share_of_matrix_rate"] == pytest.approx(
             part["flops_per_second"] / rate["flops_per_second"]
         )
@@ -86,6 +89,7 @@ def test_the_file_holds_all_numbers_with_their_units(measured):
         assert target["first_click_seconds"] + target["later_click_seconds"] < target["case_seconds"]
     assert network["set_volume_seconds"] > 0
     assert network["peak_resident_bytes"] is None or network["peak_resident_bytes"] > 50e6
+    assert network["peak_gpu_bytes"] is None
 
 
 def test_the_file_is_a_run_record(measured, folder):
@@ -102,7 +106,7 @@ def test_presets_are_measured_in_every_precision_each_in_its_own_process(quick, 
     monkeypatch.setattr(cost, "PRESETS", dict.fromkeys(("compact", "papers"), tiny.description))
     monkeypatch.setattr(cost, "build_preset", lambda name: load_model(folder / "tiny.safetensors").network)
     assert main(["benchmark", *SMALL, "--clicks", "1", "--json"]) == 0
-    machine, *networks = quick
+    *networks, machine = quick
     assert machine[:2] == ("measure_machine", ("float32", "bfloat16"))
     assert [(subject.preset, subject.precision) for _, subject, *_ in networks] == [
         ("compact", "float32"),
@@ -114,6 +118,27 @@ def test_presets_are_measured_in_every_precision_each_in_its_own_process(quick, 
     assert [n["precision"] for n in record["networks"]] == ["float32", "bfloat16"] * 2
     assert record["networks"][0]["targets"][0]["later_click_seconds"] is None
     assert record["inputs"] == record["outputs"] == []
+
+
+def test_a_part_that_stays_in_float32_has_its_rate_measured_too(quick, monkeypatch, capsys):
+    small = {
+        "patch_size": 32,
+        "embed_dim": 48,
+        "depth": 1,
+        "num_heads": 2,
+        "global_blocks": [0],
+        "out_channels": 48,
+    }
+    description = replace(PRESETS["papers"], name="small", config=small, spacing_mm=2.0)
+    monkeypatch.setattr(device, "computes_bfloat16", lambda device: True)
+    monkeypatch.setitem(PRESETS, "small", description)
+    options = ["--preset", "small", "--precision", "bfloat16", "--clicks", "1", "--json"]
+    assert main(["benchmark", *SMALL, *options]) == 0
+    assert quick[-1][:2] == ("measure_machine", ("bfloat16", "float32"))
+    record = json.loads(capsys.readouterr().out)
+    rates = {rate["precision"]: rate["flops_per_second"] for rate in record["machine"]["matrix_rates"]}
+    decoder = record["networks"][0]["decoder"]
+    assert decoder["share_of_matrix_rate"] == pytest.approx(decoder["flops_per_second"] / rates["float32"])
 
 
 def test_the_default_scan_is_a_whole_body(monkeypatch):

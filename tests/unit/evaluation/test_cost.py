@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import pi
 
 import pytest
@@ -88,6 +89,30 @@ def test_bfloat16_takes_the_same_operations(tiny):
     assert [cost.precision for cost in costs] == ["float32", "bfloat16"]
     assert costs[0].encoder.flops == costs[1].encoder.flops
     assert costs[0].decoder.flops == costs[1].decoder.flops
+
+
+def test_in_bfloat16_the_papers_decoder_stays_in_float32_and_the_compact_one_does_not(tiny, small_papers):
+    for subject, expected in ((small_papers, "float32"), (tiny, "bfloat16")):
+        cost = measure_network(replace(subject, precision="bfloat16"), TASK)
+        assert cost.precision == cost.encoder.precision == "bfloat16"
+        assert cost.decoder.precision == expected
+
+
+@pytest.mark.parametrize("subject", ["tiny", "small_papers"])
+def test_in_float32_all_parts_are(subject, request):
+    cost = measure_network(request.getfixturevalue(subject), TASK)
+    assert cost.precision == cost.encoder.precision == cost.decoder.precision == "float32"
+
+
+def test_without_a_gpu_there_is_no_gpu_memory(tiny):
+    assert measure_network(tiny, TASK).peak_gpu_bytes is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_the_peak_on_a_gpu_holds_at_least_the_weights(tiny):
+    cost = measure_network(replace(tiny, device=torch.device("cuda")), TASK)
+    assert cost.peak_gpu_bytes is not None
+    assert cost.peak_gpu_bytes > 4 * cost.parameters
 
 
 def test_a_single_click_has_none_after_it(tiny):

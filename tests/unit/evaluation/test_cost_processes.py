@@ -11,7 +11,7 @@ import torch
 
 from seganypet.errors import UsageError, WeightsError
 from seganypet.evaluation import fresh_process
-from seganypet.evaluation.fresh_process import in_fresh_process, peak_resident_bytes
+from seganypet.evaluation.fresh_process import in_fresh_process, peak_gpu_bytes, peak_resident_bytes
 
 
 def facts(number: int) -> tuple[int, int, int, int | None]:
@@ -44,3 +44,9 @@ def test_a_process_that_is_ended_from_outside_is_told():
 def test_where_the_system_does_not_tell_there_is_no_peak(monkeypatch):
     monkeypatch.setattr(fresh_process.platform, "system", lambda: "Windows")
     assert peak_resident_bytes() is None
+
+
+def test_the_peak_of_a_gpu_is_of_that_gpu_and_no_other_device_has_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 100 + device.index)
+    assert peak_gpu_bytes(torch.device("cuda:1")) == 101
+    assert peak_gpu_bytes(torch.device("cpu")) is None
