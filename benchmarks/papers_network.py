@@ -18,15 +18,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from seganypet.evaluation.throughput import matrix_rate, processor_name, seconds_of
+from seganypet.evaluation.throughput import count_flops, matrix_rate, processor_name, seconds_of
 from seganypet.models.model import Precision, SegmentationModel
 from seganypet.models.presets import PRESETS, build_preset
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from literal_network import LiteralNetwork, random_tensors
 
-# Multiplications and additions of the encoder at 128³, with attention, neck and patch embedding.
-_ENCODER_FLOPS = 104e9
 _CLICKS = [((64, 60, 70), 1), ((80, 52, 61), 0), ((40, 90, 66), 1)]
 _PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 _CPU = torch.device("cpu")
@@ -39,6 +37,13 @@ def model_with(tensors: dict[str, Tensor], precision: Precision) -> Segmentation
     network = build_preset("papers")
     network.load_state_dict(tensors)
     return SegmentationModel(network, PRESETS["papers"], device=_CPU, precision=precision)
+
+
+def encoder_flops(patch: Tensor) -> int:
+    """Return the multiplications and additions of the encoder, counted in float32: autocast disturbs the count."""
+    network = build_preset("papers").eval()
+    with torch.no_grad():
+        return count_flops(lambda: network.encode(patch))
 
 
 def logits_of_clicks(decode: Decode) -> list[Tensor]:
@@ -86,17 +91,18 @@ def main() -> None:
     tensors = random_tensors(build_preset("papers"), arguments.seed)
     patch = torch.randn(1, 1, 128, 128, 128)
     rates = {precision: matrix_rate(precision, _CPU).flops_per_second for precision in _PRECISIONS}
-    print(
-        f"{processor_name()}, {arguments.threads} threads, torch {torch.__version__}; matrices multiply at "
-    )
-    print(", ".join(f"{rate / 1e9:.0f} GFLOP/s in {precision}" for precision, rate in rates.items()))
+    speeds = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {precision}" for precision, rate in rates.items())
+    machine = f"{processor_name()}, {arguments.threads} threads, torch {torch.__version__}"
+    print(f"{machine}; matrices multiply at {speeds}")
 
     exact, plain = LiteralNetwork({k: t.double() for k, t in tensors.items()}), LiteralNetwork(tensors)
     with torch.inference_mode():
         embedding = exact.encode(patch.double())
         logits = logits_of_clicks(lambda *prompts: exact.decode(embedding, *prompts))
         one = (torch.tensor([[_CLICKS[0][0]]]), torch.tensor([[_CLICKS[0][1]]]), logits[0].float())
-        baseline = embedding.float()
+        baseline = plain.encode(patch)
+        plain_logits = logits_of_clicks(lambda *prompts: plain.decode(baseline, *prompts))
+        compare("plain, float32", (baseline, embedding), (plain_logits, logits))
         seconds = {
             "plain, float32": (
                 statistics.median(seconds_of(lambda: plain.encode(patch), _CPU)),
@@ -117,8 +123,10 @@ def main() -> None:
             f"{name:16s} encoder {1000 * encoder:7.0f} ms, {plain_encoder / encoder:5.1f} times plain; "
             f"decoder {1000 * decoder:6.1f} ms, {plain_decoder / decoder:5.1f} times plain"
         )
+    flops = encoder_flops(patch)
+    print(f"the encoder takes {flops / 1e9:.1f} GFLOP")
     for precision, rate in rates.items():
-        limit = _ENCODER_FLOPS / rate
+        limit = flops / rate
         print(
             f"encoder in {precision}: {seconds[precision][0] / limit:.2f} times the limit of {1000 * limit:.0f} ms"
         )
