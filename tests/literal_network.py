@@ -39,11 +39,13 @@ class LiteralNetwork:
     Args:
         tensors: By name, all of one type.
         num_heads: Heads of the image encoder.
+        corrected: What was intended, in place of the released quirks.
     """
 
-    def __init__(self, tensors: Tensors, *, num_heads: int = 12) -> None:
+    def __init__(self, tensors: Tensors, *, num_heads: int = 12, corrected: bool = False) -> None:
         self.tensors = tensors
         self.num_heads = num_heads
+        self.corrected = corrected
 
     def encode(self, patch: Tensor) -> Tensor:
         """Return the embedding [B, C, g, g, g] of a patch [B, 1, P, P, P]."""
@@ -71,10 +73,14 @@ class LiteralNetwork:
         """Return the logits [B, 1, 4g, 4g, 4g] of mask 0; all masks and the IoU are computed, as released."""
         batch, grid = len(coords), embedding.shape[-1]
         patch = grid * self.tensors["image_encoder.patch_embed.proj.weight"].shape[-1]
-        if low_res is None:
-            low_res = embedding.new_zeros(batch, 1, 4 * grid, 4 * grid, 4 * grid)
         sparse = self._points(coords.to(embedding), labels, patch)
-        dense = self._mask(low_res)
+        if low_res is None and self.corrected:
+            missing = self.tensors["prompt_encoder.no_mask_embed.weight"]
+            dense = missing.reshape(1, -1, 1, 1, 1).expand(batch, -1, grid, grid, grid)
+        elif low_res is None:  # quirk: a zero mask, where "no mask" has an embedding of its own
+            dense = self._mask(embedding.new_zeros(batch, 1, 4 * grid, 4 * grid, 4 * grid))
+        else:
+            dense = self._mask(low_res)
         own = torch.cat(
             [self.tensors["mask_decoder.iou_token.weight"], self.tensors["mask_decoder.mask_tokens.weight"]]
         )
@@ -105,10 +111,16 @@ class LiteralNetwork:
         else:
             count = math.ceil(grid / side)
             extra = count * side - grid
+            real = F.pad(torch.ones_like(y[..., :1]), (0, 0, 0, extra, 0, extra, 0, extra))
             y = F.pad(y, (0, 0, 0, extra, 0, extra, 0, extra))
-            y = y.reshape(-1, count, side, count, side, count, side, y.shape[-1])
-            y = y.permute(0, 1, 3, 5, 2, 4, 6, 7).flatten(0, 3)
-            y = self._attention(y, f"{name}.attn")
+            y, real = (
+                part.reshape(-1, count, side, count, side, count, side, part.shape[-1])
+                .permute(0, 1, 3, 5, 2, 4, 6, 7)
+                .flatten(0, 3)
+                for part in (y, real)
+            )
+            # Quirk: padding takes part in the attention.
+            y = self._attention(y, f"{name}.attn", real=real if self.corrected else None)
             y = y.reshape(-1, count, count, count, side, side, side, y.shape[-1])
             y = y.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(-1, *(count * side,) * 3, y.shape[-1])
             y = y[:, :grid, :grid, :grid]
@@ -116,8 +128,8 @@ class LiteralNetwork:
         y = F.gelu(self._linear(self._norm(x, f"{name}.norm2", 1e-6), f"{name}.mlp.lin1"))
         return x + self._linear(y, f"{name}.mlp.lin2")
 
-    def _attention(self, x: Tensor, name: str) -> Tensor:
-        """Return the attention over windows [B, n, n, n, C]; padding takes part like any other token."""
+    def _attention(self, x: Tensor, name: str, *, real: Tensor | None = None) -> Tensor:
+        """Return the attention over windows [B, n, n, n, C], where given only over the tokens that are real."""
         batch, n, _, _, dim = x.shape
         qkv = self._linear(x, f"{name}.qkv").reshape(batch, n**3, 3, self.num_heads, dim // self.num_heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).flatten(1, 2)
@@ -128,11 +140,20 @@ class LiteralNetwork:
             self.tensors[f"{name}.rel_pos_{axis}"][along[:, None] - along[None] + n - 1] for axis in "dhw"
         )
         q = q.reshape(-1, n, n, n, q.shape[-1])
-        # Quirk: with one index too few, the second and third term land on other queries and keys than meant.
-        scores = scores + torch.einsum("bijkc,izc->bijkz", q, d)[:, :, :, :, None, None, :]
-        scores = scores + torch.einsum("bijxc,jzc->bijxz", q, h)[:, :, :, None, :, None, :]
-        scores = scores + torch.einsum("bijyc,yzc->bijyz", q, w)[:, :, :, None, None, :, :]
-        y = scores.reshape(-1, n**3, n**3).softmax(-1) @ v
+        if self.corrected:
+            scores = scores + torch.einsum("bijkc,ixc->bijkx", q, d)[..., :, None, None]
+            scores = scores + torch.einsum("bijkc,jyc->bijky", q, h)[..., None, :, None]
+            scores = scores + torch.einsum("bijkc,kzc->bijkz", q, w)[..., None, None, :]
+        else:
+            # Quirk: with one index too few, the second and third term land on other queries and keys than meant.
+            scores = scores + torch.einsum("bijkc,izc->bijkz", q, d)[:, :, :, :, None, None, :]
+            scores = scores + torch.einsum("bijxc,jzc->bijxz", q, h)[:, :, :, None, :, None, :]
+            scores = scores + torch.einsum("bijyc,yzc->bijyz", q, w)[:, :, :, None, None, :, :]
+        scores = scores.reshape(-1, n**3, n**3)
+        if real is not None:
+            allowed = real.reshape(batch, 1, 1, n**3).expand(-1, self.num_heads, -1, -1).flatten(0, 1) > 0
+            scores = scores.masked_fill(~allowed, -math.inf)
+        y = scores.softmax(-1) @ v
         y = y.reshape(batch, self.num_heads, n, n, n, -1).permute(0, 2, 3, 4, 1, 5).flatten(4)
         return self._linear(y, f"{name}.proj")
 
@@ -147,7 +168,7 @@ class LiteralNetwork:
         like = self.tensors["prompt_encoder.not_a_point_embed.weight"]
         along = (torch.arange(grid).to(like) + 0.5) / grid
         meant = self._encoding(torch.stack(torch.meshgrid(along, along, along, indexing="ij"), -1))
-        return meant.transpose(0, 1)  # quirk: axes 0 and 1 are swapped here, not for points
+        return meant if self.corrected else meant.transpose(0, 1)  # quirk: swapped here, not for points
 
     def _points(self, coords: Tensor, labels: Tensor, patch: int) -> Tensor:
         encoded = self._encoding((coords + 0.5) / patch)

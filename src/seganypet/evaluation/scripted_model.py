@@ -53,8 +53,8 @@ class ScriptedModel(SegmentationModel):
     def decode(
         self,
         image_embedding: Any,
-        point_coords: Tensor,
-        point_labels: Tensor,
+        point_coords: Tensor | None,
+        point_labels: Tensor | None,
         low_res_logits: Tensor | None = None,
     ) -> Tensor:
         """Run the decoder; return the scripted logits [B, 1, L, L, L] in place of its own."""

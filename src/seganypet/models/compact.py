@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from seganypet.errors import UsageError
-from seganypet.models.checks import check_cube, check_points
+from seganypet.models.checks import check_cube, check_points, common_batch
 from seganypet.models.compact_layers import Down, ResidualBlock, Up, depth_to_space, space_to_depth
 from seganypet.models.compact_prompts import CompactPromptEncoder, position_features
 from seganypet.models.two_way_transformer import TwoWayTransformer
@@ -132,7 +132,7 @@ class CompactMaskDecoder(nn.Module):
         self.transformer = TwoWayTransformer(
             depth=config.decoder_blocks, dim=c2, num_heads=config.num_heads, mlp_dim=4 * c2
         )
-        self.mask_token = nn.Parameter(0.02 * torch.randn(1, 1, c2))
+        self.mask_token = nn.Parameter(nn.init.normal_(torch.empty(1, 1, c2), std=0.02))
         self.coarse_out = ResidualBlock(c2)
         self.up2 = Up(c2, c1)
         self.mid_out = ResidualBlock(c1)
@@ -201,27 +201,39 @@ class CompactSegmenter(nn.Module):
 
     def decode(
         self,
-        image_embedding: CompactEmbedding,
-        point_coords: Tensor,
-        point_labels: Tensor,
+        image_embedding: object,
+        point_coords: Tensor | None,
+        point_labels: Tensor | None,
         low_res_logits: Tensor | None = None,
     ) -> Tensor:
         """Return logits [B, 1, P, P, P] for the clicks so far.
 
         Args:
-            image_embedding: From `encode`.
-            point_coords: Clicks in voxels of the patch, integer = voxel centre, [B, N, 3]; N may be 0.
+            image_embedding: From `encode`, of one patch for all prompts or of as many.
+            point_coords: Clicks in voxels of the patch, integer = voxel centre, [B, N, 3]; N may be 0. None, with
+                `point_labels`, is the same as no clicks.
             point_labels: 1 positive, 0 negative, -1 padding, [B, N].
             low_res_logits: The previous prediction [B, 1, P, P, P], 0 where nothing is known, or None.
 
         Raises:
-            GeometryError: Logits of another shape.
+            UsageError: The embedding is another network's.
+            GeometryError: Logits of another shape, or batches that do not match.
             PromptError: Coordinates and labels that do not match, or an unknown label.
         """
+        if not isinstance(image_embedding, CompactEmbedding):
+            found = type(image_embedding).__name__
+            raise UsageError(f"image_embedding is of type {found}; give what this model's encode returned")
         check_points(point_coords, point_labels)
         if low_res_logits is not None:
             check_cube("low_res_logits", low_res_logits, 1, self.logits_size)
-        maps, tokens = self.prompt_encoder(image_embedding, point_coords, point_labels, low_res_logits)
+        patch = image_embedding.patch
+        batch = common_batch(len(patch), point_coords, low_res_logits)
+        if len(patch) != batch:
+            shared = (part.expand(batch, *part.shape[1:]) for part in image_embedding)
+            image_embedding = CompactEmbedding(*shared)
+        if point_coords is None or point_labels is None:
+            point_coords, point_labels = patch.new_zeros(batch, 0, 3), patch.new_zeros(batch, 0)
+        maps, tokens = self.prompt_encoder(image_embedding, point_coords, point_labels.long(), low_res_logits)
         position = position_features(
             image_embedding.coarse.shape[2:], self.prompt_encoder.position, like=image_embedding.coarse
         )
@@ -230,4 +242,5 @@ class CompactSegmenter(nn.Module):
 
     def upscale(self, low_res_logits: Tensor) -> Tensor:
         """Return logits at the patch's own resolution; the compact network decodes there already."""
+        check_cube("low_res_logits", low_res_logits, 1, self.logits_size)
         return low_res_logits

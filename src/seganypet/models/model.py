@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seganypet.errors import WeightsError
+from seganypet.models.checks import finite, require_tensor
 
 PromptPolicy = Literal["all", "newest"]
 # As `preprocessing.intensity.normalise` knows them; this room may not import that one.
@@ -38,7 +39,11 @@ class Segmenter(Protocol):
         """Return the image embedding of a normalised patch [B, 1, P, P, P]."""
 
     def decode(
-        self, image_embedding: Any, point_coords: Tensor, point_labels: Tensor, low_res_logits: Tensor | None
+        self,
+        image_embedding: Any,
+        point_coords: Tensor | None,
+        point_labels: Tensor | None,
+        low_res_logits: Tensor | None,
     ) -> Tensor:
         """Return low-resolution logits [B, 1, L, L, L]."""
 
@@ -72,8 +77,8 @@ class ModelDescription:
         intended_use: What they are for, and not for.
 
     Raises:
-        WeightsError: The spacing is no positive number; orientation, normalisation or prompt policy are
-            unknown; or the passes are not two small numbers.
+        WeightsError: A field has the wrong type; the spacing is no positive number; orientation, normalisation
+            or prompt policy are unknown; or the passes are not two small numbers.
     """
 
     name: str
@@ -95,11 +100,17 @@ class ModelDescription:
     intended_use: str = "Research use only, not a medical device."
 
     def __post_init__(self) -> None:
+        for name in ("boxes", "bfloat16"):
+            if not isinstance(getattr(self, name), bool):
+                raise WeightsError(f"{name} is {getattr(self, name)!r}; expected true or false")
+        for name in ("name", "architecture", "licence", "date", "sha256", "intended_use"):
+            if not isinstance(getattr(self, name), str):
+                raise WeightsError(f"{name} is {getattr(self, name)!r}; expected text")
         object.__setattr__(self, "passes", tuple(self.passes))  # JSON gives a list
         if len(self.passes) != 2 or not all(isinstance(n, int) and 1 <= n <= 10 for n in self.passes):
             raise WeightsError(f"passes is {self.passes!r}; expected two numbers from 1 to 10")
         spacing: object = self.spacing_mm
-        if not isinstance(spacing, (int, float)) or not 0.1 <= spacing <= 100:
+        if not isinstance(spacing, (int, float)) or isinstance(spacing, bool) or not 0.1 <= spacing <= 100:
             raise WeightsError(f"spacing_mm is {spacing!r}; expected a number of mm")
         ends: object = self.orientation
         if not isinstance(ends, str) or sorted(_AXIS_OF.get(end, 3) for end in ends) != [0, 1, 2]:
@@ -156,37 +167,63 @@ class SegmentationModel:
 
     @torch.inference_mode()
     def encode(self, patch: Tensor) -> Any:
-        """Return the image embedding of a normalised patch [B, 1, P, P, P], to be used for every click."""
+        """Return the image embedding, to be used for every click.
+
+        Args:
+            patch: As the description says, [B, 1, P, P, P].
+
+        Raises:
+            UsageError: It is no tensor.
+            GeometryError: It has another shape.
+            ImageValueError: It holds NaN or infinity.
+        """
+        given = finite("patch", patch, self.device)
         with self._autocast():
-            return self._segmenter.encode(patch.to(self.device))
+            return self._segmenter.encode(given)
 
     @torch.inference_mode()
     def decode(
         self,
         image_embedding: Any,
-        point_coords: Tensor,
-        point_labels: Tensor,
+        point_coords: Tensor | None,
+        point_labels: Tensor | None,
         low_res_logits: Tensor | None = None,
     ) -> Tensor:
         """Return low-resolution logits, float32 [B, 1, L, L, L].
 
         Args:
-            image_embedding: From `encode`.
-            point_coords: Clicks in voxels of the patch, integer = voxel centre, [B, N, 3].
+            image_embedding: From `encode`; of one patch for all prompts, or of as many.
+            point_coords: Clicks in voxels of the patch, integer = voxel centre, [B, N, 3]; None, with
+                `point_labels`, for the mask alone.
             point_labels: 1 positive, 0 negative, -1 padding, [B, N].
             low_res_logits: The previous result, or None before the first click.
+
+        Raises:
+            UsageError: Something is no tensor, or the embedding another model's.
+            GeometryError: An embedding or logits of another shape, or batches that do not match.
+            PromptError: Coordinates and labels that do not match, or an unknown label.
+            ImageValueError: Coordinates or logits hold NaN or infinity.
         """
-        previous = None if low_res_logits is None else low_res_logits.to(self.device)
+        coords = None if point_coords is None else finite("point_coords", point_coords, self.device)
+        labels = point_labels
+        if labels is not None:
+            labels = require_tensor("point_labels", labels).to(self.device)
+        previous = low_res_logits
+        if previous is not None:
+            previous = finite("low_res_logits", previous, self.device)
         with self._autocast():
-            logits = self._segmenter.decode(
-                image_embedding, point_coords.to(self.device), point_labels.to(self.device), previous
-            )
-        return logits.float()
+            return self._segmenter.decode(image_embedding, coords, labels, previous).float()
 
     @torch.inference_mode()
     def upscale(self, low_res_logits: Tensor) -> Tensor:
-        """Return logits at the patch's resolution, [B, 1, P, P, P]."""
-        return self._segmenter.upscale(low_res_logits)
+        """Return logits at the patch's resolution, [B, 1, P, P, P].
+
+        Raises:
+            UsageError: They are no tensor.
+            GeometryError: They have another shape.
+        """
+        logits = require_tensor("low_res_logits", low_res_logits)
+        return self._segmenter.upscale(logits.to(self.device, torch.float32))
 
     def to_low_res(self, logits: Tensor) -> Tensor:
         """Return logits [B, 1, P, P, P] averaged to the decoder's resolution, as a mask prompt."""

@@ -104,24 +104,17 @@ def _on_padding(on_z: Tensor, on_xz: Tensor, on_yz: Tensor) -> Tensor:
     with both real. Given z, the sums over x and over y are independent, so nothing of size n³ is built.
     """
     x, y, z = on_z.shape[2:5]
-    real_x, padding_x, shift_x = _masses(on_xz, x)
-    real_y, padding_y, shift_y = _masses(on_yz, y)
-    mass = padding_x * (real_y + padding_y) + real_x * padding_y
-    beyond = torch.zeros_like(mass)
-    beyond[..., z:] = 1.0
-    mass = mass + beyond * real_x * real_y
-    # A mass too small for its type is next to real keys without effect; the clamp keeps its gradient finite.
-    log_mass = mass.clamp_min(torch.finfo(mass.dtype).tiny).log() + shift_x + shift_y
-    return (on_z + log_mass.unsqueeze(4)).logsumexp(-1).flatten(2).unsqueeze(-1)
+    side = on_z.shape[-1]
+    on_boxes = []
+    if x < side:
+        on_boxes.append(on_z + _sum_over(on_xz[..., x:, :], on_yz))
+    if y < side:
+        on_boxes.append(on_z + _sum_over(on_xz[..., :x, :], on_yz[..., y:, :]))
+    if z < side:
+        on_boxes.append(on_z[..., z:] + _sum_over(on_xz[..., :x, z:], on_yz[..., :y, z:]))
+    return torch.cat(on_boxes, dim=-1).logsumexp(-1).flatten(2).unsqueeze(-1)
 
 
-def _masses(on_key: Tensor, real: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return sums of exponentials over the real keys and over the padding of axis -2, and their common logarithm.
-
-    Args:
-        on_key: [B, heads, I, J, n, n].
-        real: Number of real keys along axis -2.
-    """
-    shift = on_key.amax(-2, keepdim=True)
-    mass = (on_key - shift).exp()
-    return mass[..., :real, :].sum(-2), mass[..., real:, :].sum(-2), shift.squeeze(-2)
+def _sum_over(on_xz: Tensor, on_yz: Tensor) -> Tensor:
+    """Return the log-sum-exp over x and y, [B, heads, I, J, 1, z], of terms [B, heads, I, J, x or y, z]."""
+    return on_xz.logsumexp(-2, keepdim=True) + on_yz.logsumexp(-2, keepdim=True)

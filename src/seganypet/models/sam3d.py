@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from seganypet.errors import GeometryError, PromptError, UsageError
-from seganypet.models.checks import check_cube, check_points
+from seganypet.errors import UsageError
+from seganypet.models.checks import check_cube, check_points, common_batch
 from seganypet.models.image_encoder import ImageEncoder
 from seganypet.models.layers import full_precision
 from seganypet.models.mask_decoder import MaskDecoder
@@ -70,8 +70,11 @@ class SAM3DConfig:
         # A configuration read back from JSON holds a list, which would make it unequal to this one.
         object.__setattr__(self, "global_blocks", tuple(self.global_blocks))
         for name in _SIZES:
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name}={getattr(self, name)}; use 1 or more")
+            size = getattr(self, name)
+            if not isinstance(size, int) or size < 1:
+                raise UsageError(f"{name}={size!r}; use a whole number, 1 or more")
+        if not isinstance(self.corrected, bool):
+            raise UsageError(f"corrected={self.corrected!r}; use True or False")
         self._require_multiple("patch_size", self.token_size, "token_size")
         self._require_multiple("embed_dim", self.num_heads, "num_heads")
         self._require_multiple("out_channels", 24, "3 (position encoding) and 8 (upscaling)")
@@ -110,19 +113,12 @@ class SAM3DConfig:
         )
 
 
+# fmt: off
 _SIZES = (
-    *(
-        "patch_size",
-        "token_size",
-        "embed_dim",
-        "depth",
-        "num_heads",
-        "mlp_ratio",
-        "window_size",
-        "out_channels",
-    ),
-    *("mask_channels", "decoder_depth", "decoder_heads", "decoder_mlp_dim", "mask_tokens", "iou_head_dim"),
+    "patch_size", "token_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "window_size", "out_channels",
+    "mask_channels", "decoder_depth", "decoder_heads", "decoder_mlp_dim", "mask_tokens", "iou_head_dim",
 )
+# fmt: on
 
 
 class SegAny3D(nn.Module):
@@ -226,8 +222,8 @@ class SegAny3D(nn.Module):
         check_cube("image_embedding", image_embedding, config.out_channels, config.grid_size)
         if low_res_logits is not None:
             check_cube("low_res_logits", low_res_logits, 1, config.low_res_size)
-        _check_points(point_coords, point_labels)
-        batch = _common_batch(image_embedding, point_coords, low_res_logits)
+        check_points(point_coords, point_labels)
+        batch = common_batch(len(image_embedding), point_coords, low_res_logits)
         with full_precision(image_embedding):
             if low_res_logits is None:
                 dense_embedding = self.prompt_encoder.embed_missing_mask(batch)
@@ -258,22 +254,3 @@ class SegAny3D(nn.Module):
     ) -> Tensor:
         """Return `decode(encode(patch), …)`: the low-resolution logits of one round of clicks."""
         return self.decode(self.encode(patch), point_coords, point_labels, low_res_logits)
-
-
-def _check_points(point_coords: Tensor | None, point_labels: Tensor | None) -> None:
-    if point_coords is None and point_labels is None:
-        return
-    if point_coords is None or point_labels is None:
-        missing = "point_coords" if point_coords is None else "point_labels"
-        raise PromptError(f"{missing} is None; give coordinates and labels, or neither")
-    check_points(point_coords, point_labels)
-
-
-def _common_batch(image_embedding: Tensor, point_coords: Tensor | None, low_res_logits: Tensor | None) -> int:
-    """Return the number of prompts; the embedding may be shared by all of them."""
-    prompts = {len(given) for given in (point_coords, low_res_logits) if given is not None}
-    batch = prompts.pop() if prompts else len(image_embedding)
-    if prompts or len(image_embedding) not in (1, batch):
-        sizes = f"{len(image_embedding)} embeddings, {batch} point sets or {sorted(prompts) or batch} masks"
-        raise GeometryError(f"batches differ: {sizes}; give as many of each, or one embedding for all")
-    return batch

@@ -48,9 +48,8 @@ class ProjectedAttention(nn.Module):
     def _few_queries(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Attend with keys and values as they are; they are projected after they are summed up."""
         query = self._heads(self.q_proj(queries)) * self._scale
-        asked = (query @ self._by_head(self.k_proj.weight)).flatten(1, 2)  # [B, heads·Q, dim]
-        # The bias of the keys' projection adds the same to all scores of a query: the softmax drops it.
-        share = (asked @ keys.mT).softmax(-1)
+        asked, offset = self._moved(query, self.k_proj)
+        share = (asked @ keys.mT + offset).softmax(-1)
         summed = (share @ values).reshape(len(queries), self.num_heads, -1, values.shape[-1])
         attended = summed @ self._by_head(self.v_proj.weight).mT + self.v_proj.bias.view(
             self.num_heads, 1, -1
@@ -61,13 +60,23 @@ class ProjectedAttention(nn.Module):
     def _few_keys(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Attend with queries as they are; the values are projected to the output before they are summed up."""
         key = self._heads(self.k_proj(keys)) * self._scale
-        offered = (key @ self._by_head(self.q_proj.weight)).flatten(1, 2)  # [B, heads·N, dim]
-        offset = (key * self.q_proj.bias.view(self.num_heads, 1, -1)).sum(-1).flatten(1)
+        offered, offset = self._moved(key, self.q_proj)
         # Scores stand with the many queries last: a softmax over a handful of neighbours in memory is slow.
-        scores = (offered @ queries.mT + offset[..., None]).reshape(*key.shape[:3], -1)
+        scores = (offered @ queries.mT + offset).reshape(*key.shape[:3], -1)
         value = self._heads(self.v_proj(values))
         written = value @ self.out_proj.weight.view(-1, self.num_heads, value.shape[-1]).permute(1, 2, 0)
         return scores.softmax(2).flatten(1, 2).mT @ written.flatten(1, 2) + self.out_proj.bias
+
+    def _moved(self, few: Tensor, projection: nn.Linear) -> tuple[Tensor, Tensor]:
+        """Return what few·(W x + b) becomes: vectors Wᵀ·few [B, heads·N, dim] and offsets few·b [B, heads·N, 1].
+
+        Args:
+            few: Projected vectors of the few, [B, heads, N, channels of a head].
+            projection: That of the many, W and b.
+        """
+        vectors = (few @ self._by_head(projection.weight)).flatten(1, 2)
+        offsets = few @ projection.bias.view(self.num_heads, -1, 1)
+        return vectors, offsets.flatten(1, 2)
 
     @property
     def _scale(self) -> float:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from seganypet.errors import GeometryError, ImageValueError, PromptError, UsageError
 from seganypet.models.model import Precision, SegmentationModel
 from seganypet.models.presets import PRESETS, build_network
 
@@ -98,3 +100,91 @@ def test_weights_held_in_sixteen_bits_give_what_autocast_gives(preset):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         there = plain.network.decode(plain.network.encode(patch), *CLICKS)
     torch.testing.assert_close(here, there.float(), rtol=0, atol=0.02 * float(there.abs().max()))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_any_type_of_number_is_taken(preset, precision):
+    model = model_of(preset, precision)
+    patch = patch_of(model).round(decimals=1)
+    embedding = model.encode(patch)
+    torch.testing.assert_close(model.encode(patch.double())[0], embedding[0])
+    coords, labels = CLICKS
+    expected = model.decode(embedding, coords, labels, torch.ones(1, 1, *(model.logits_size,) * 3))
+    previous = torch.ones(1, 1, *(model.logits_size,) * 3, dtype=torch.bool)
+    assert torch.equal(model.decode(embedding, coords.int(), labels.float(), previous), expected)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_one_embedding_serves_several_prompts(preset):
+    model = model_of(preset)
+    embedding = model.encode(patch_of(model))
+    coords, labels = torch.tensor([[[8, 8, 8]], [[3, 4, 5]]]), torch.tensor([[1], [0]])
+    both = model.decode(embedding, coords, labels)
+    parts = [model.decode(embedding, coords[n : n + 1], labels[n : n + 1]) for n in range(2)]
+    torch.testing.assert_close(both, torch.cat(parts))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_mask_alone_is_a_prompt(preset):
+    model = model_of(preset)
+    embedding, side = model.encode(patch_of(model)), model.logits_size
+    logits = model.decode(embedding, None, None, torch.ones(1, 1, side, side, side))
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_refuses_what_is_no_tensor(preset):
+    model = model_of(preset)
+    patch = patch_of(model)
+    embedding = model.encode(patch)
+    with pytest.raises(UsageError, match="patch is of type ndarray; give a torch tensor"):
+        model.encode(patch.numpy())
+    with pytest.raises(UsageError, match="point_coords is of type list"):
+        model.decode(embedding, [[[8, 8, 8]]], torch.tensor([[1]]))
+    with pytest.raises(UsageError, match="point_labels is of type ndarray"):
+        model.decode(embedding, CLICKS[0], np.ones((1, 2)))
+    with pytest.raises(UsageError, match="low_res_logits is of type ndarray"):
+        model.upscale(np.zeros((1, 1, 16, 16, 16)))
+    with pytest.raises(UsageError, match="image_embedding is of type"):
+        model.decode("embedding", *CLICKS)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_refuses_numbers_that_are_not_finite(preset, value):
+    model = model_of(preset)
+    patch = patch_of(model)
+    embedding = model.encode(patch)
+    patch[0, 0, 1, 2, 3] = value
+    with pytest.raises(ImageValueError, match="patch holds NaN or infinity"):
+        model.encode(patch)
+    coords = CLICKS[0].clone()
+    coords[0, 1, 0] = value
+    with pytest.raises(ImageValueError, match="point_coords holds NaN or infinity"):
+        model.decode(embedding, coords, CLICKS[1])
+    side = model.logits_size
+    with pytest.raises(ImageValueError, match="low_res_logits holds NaN or infinity"):
+        model.decode(embedding, *CLICKS, torch.full((1, 1, side, side, side), value))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_refuses_shapes_that_do_not_fit(preset):
+    model = model_of(preset)
+    embedding, side = model.encode(patch_of(model)), model.logits_size
+    with pytest.raises(GeometryError, match="patch has shape"):
+        model.encode(torch.zeros(16, 16, 16))
+    with pytest.raises(GeometryError, match="low_res_logits has shape"):
+        model.upscale(torch.zeros(1, 1, side, side, side + 1))
+    with pytest.raises(GeometryError, match="batches differ"):
+        model.decode(embedding, *CLICKS, torch.zeros(2, 1, side, side, side))
+    with pytest.raises(PromptError, match="point_labels is None; give coordinates and labels, or neither"):
+        model.decode(embedding, CLICKS[0], None)
+
+
+def test_refuses_the_embedding_of_another_network():
+    compact, papers = model_of("compact"), model_of("papers")
+    with pytest.raises(UsageError, match="image_embedding is of type Tensor; give what this model's encode"):
+        compact.decode(papers.encode(patch_of(papers)), *CLICKS)
+    with pytest.raises(UsageError, match="image_embedding is of type CompactEmbedding"):
+        papers.decode(compact.encode(patch_of(compact)), *CLICKS)

@@ -19,6 +19,7 @@ SMALL = SAM3DConfig(
     window_size=6,
     global_blocks=(1,),
     out_channels=48,
+    decoder_heads=2,  # wide heads, so that clicks are few beside them
     decoder_mlp_dim=32,
     iou_head_dim=16,
 )
@@ -215,7 +216,9 @@ def test_coordinates_and_labels_that_do_not_match_are_refused(model):
         ({"mask_channels": 4}, "mask_channels=4; use 8 or more"),
         ({"point_embeddings": 3}, "point_embeddings=3; use 2, or 4"),
         ({"global_blocks": (2,)}, "global_blocks names block 2; depth=2"),
-        ({"window_size": 0}, "window_size=0; use 1 or more"),
+        ({"window_size": 0}, "window_size=0; use a whole number, 1 or more"),
+        ({"decoder_heads": 2.0}, "decoder_heads=2.0; use a whole number"),
+        ({"corrected": "no"}, "corrected='no'; use True or False"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(change, message):
