@@ -7,9 +7,10 @@ training (`optimizer_state_dict`, `args`, an `argparse.Namespace`, and more). So
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
-import warnings
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from seganypet.errors import OutputError, WeightsError
+from seganypet.models.filling import printable
 from seganypet.models.model import SegmentationModel
 from seganypet.models.sam3d import SegAny3D
 from seganypet.models.writing import require_float32, whole_file
@@ -27,6 +29,12 @@ _TENSORS = "model_state_dict"
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80\x02"  # what torch.save writes, now and before version 1.6
 # The one class beyond tensors and plain containers: it only holds attributes.
 _SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [argparse.Namespace]
+# torch keeps what is safe in one place for all threads: without order one would take it from another's load.
+_LOADING = threading.Lock()
+_RESAVE = (
+    "python -c \"import torch; c = torch.load('checkpoint.pth', weights_only=False, map_location='cpu'); "
+    f"torch.save({{'{_TENSORS}': c['{_TENSORS}']}}, 'weights.pth')\""
+)
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -44,12 +52,14 @@ def is_checkpoint(path: Path) -> bool:
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Return the network's tensors of a checkpoint, by bare name, in the dtypes of the file.
 
-    No code of the file runs. Where torch can, the file is mapped: its training state, twice as large as the
-    network, is never read, and the tensors are views of the file until they are copied.
+    Read by torch's restricted unpickler: it makes tensors, plain containers, the few types that torch itself
+    allows or the user has (`torch.serialization.add_safe_globals`), and `argparse.Namespace`; a file that asks for
+    anything else is refused. Where torch can, the file is mapped: its training state, twice as large as the
+    network, is never read, and the tensors are views of the file until they are copied. Several threads may read.
 
     Raises:
-        WeightsError: The file is no checkpoint, truncated, holds objects that only unsafe loading restores,
-            or no tensors of a network.
+        WeightsError: The file is no checkpoint, truncated, compressed, holds objects that only unsafe loading
+            restores, or no tensors of a network.
     """
     content = _load(path)
     found = content.get(_TENSORS, content) if isinstance(content, dict) else {}
@@ -63,7 +73,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             f'{path}: no "{_TENSORS}" with tensors in it, nor tensors by name (it holds {held}); '
             "choose a checkpoint of SegAnyPET or SAM-Med3D"
         )
-    if odd := [str(name) for name, tensor in found.items() if not _is_plain(tensor)]:
+    if odd := [printable(str(name)) for name, tensor in found.items() if not _is_plain(tensor)]:
         raise WeightsError(
             f"{path}: {odd[0]} is no dense tensor of real numbers; save the network's weights anew"
         )
@@ -116,41 +126,45 @@ def _head(path: Path) -> bytes:
 
 
 def _load(path: Path) -> Any:
-    """Return what `torch.save` wrote, restored without running anything of it."""
-    mapped = _can_be_mapped(path)
-    with (
-        warnings.catch_warnings(),
-        torch.serialization.safe_globals(_SAFE),
-        path.open("rb") as file,
-    ):
-        warnings.simplefilter("ignore")  # torch's advice; ours is in the error
+    """Return what `torch.save` wrote, restored by torch's restricted unpickler."""
+    _refuse_compressed(path)
+    # Of a file named .safetensors torch would expect another format.
+    mapped = path.suffix != ".safetensors" and _head(path).startswith(_ZIP)
+    with _LOADING, _safe_classes(), path.open("rb") as file:
         try:
             return torch.load(path if mapped else file, weights_only=True, map_location="cpu", mmap=mapped)
         except Exception as error:  # bytes that are no checkpoint fail in any way
             raise WeightsError(f"{path}: {_why_unreadable(path, error)}") from error
 
 
-def _can_be_mapped(path: Path) -> bool:
-    """Return whether tensors lie in the file as they are: a zip packed anew may be compressed."""
-    if path.suffix == ".safetensors":  # torch would go by the name
-        return False
+def _safe_classes() -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which `_SAFE` may be restored; what the user allowed before stays so afterwards."""
+    allowed = torch.serialization.get_safe_globals()
+    return torch.serialization.safe_globals([safe for safe in _SAFE if safe not in allowed])
+
+
+def _refuse_compressed(path: Path) -> None:
+    """Refuse a compressed zip: it cannot be mapped, and a small one may unpack to more than the memory holds."""
     try:
         with zipfile.ZipFile(path) as file:
-            return all(entry.compress_type == zipfile.ZIP_STORED for entry in file.infolist())
-    except Exception:  # noqa: BLE001  a damaged zip fails in any way; torch's reader shall say so
-        return False
+            compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in file.infolist())
+    except Exception:  # noqa: BLE001  no zip, or a damaged one, which fails in any way: torch's reader shall say so
+        return
+    if compressed:
+        raise WeightsError(
+            f"{path}: is a compressed zip, which torch.save never writes; if it is an archive with the checkpoint "
+            "in it, unpack it and choose the checkpoint, else download the original file"
+        )
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
     """Return what is wrong with a file that torch cannot load, and the remedy."""
     head = _head(path)
     if unsafe := _unsafe_objects(path, error):
-        name = path.name
         return (
-            f"holds objects that could run code when loaded ({', '.join(unsafe[:5])}), which is never done; "
-            "if you trust the file, save its weights alone: python -c \"import torch; c = torch.load('"
-            f"{name}', weights_only=False, map_location='cpu'); "
-            f"torch.save({{'{_TENSORS}': c['{_TENSORS}']}}, '{path.stem}_weights.pth')\""
+            f"holds objects that could run code when loaded ({', '.join(map(printable, unsafe[:5]))}), which is "
+            # Names of files are no part of the command: a name can be a command itself.
+            f"never done; if you trust the file, copy it to checkpoint.pth and save its weights alone: {_RESAVE}"
         )
     if not head:
         return "is empty; copy or download it again"

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from seganypet.errors import UsageError, WeightsError
-from seganypet.models.filling import Unfilled, require_fit
+from seganypet.models.filling import require_fit, unfilled
 from seganypet.models.sam3d import SAM3DConfig, SegAny3D
 
 # The tensors that the configuration is read off, with their number of axes.
@@ -27,7 +27,7 @@ _AXES = {
     "mask_decoder.iou_prediction_head.layers.0.weight": 2,
 }
 # What leaves no trace in names and shapes: the published values are assumed, or those that a description gives.
-_UNREADABLE = ("decoder_heads", "corrected")
+UNREADABLE = ("decoder_heads", "corrected")
 
 
 def config_of(tensors: Mapping[str, Tensor], path: Path) -> SAM3DConfig:
@@ -43,7 +43,7 @@ def config_of(tensors: Mapping[str, Tensor], path: Path) -> SAM3DConfig:
         WeightsError: They are those of another network, or of no possible one.
     """
     if not _AXES.keys() <= tensors.keys():
-        with Unfilled():
+        with unfilled():
             published = SegAny3D().state_dict()
         require_fit(published, tensors, path, hint=_origin(tensors))
     for name, axes in _AXES.items():
@@ -72,7 +72,7 @@ def completed_config(named: Mapping[str, Any], found: SAM3DConfig) -> SAM3DConfi
         config = SAM3DConfig(**{**asdict(found), **named})
     except (TypeError, UsageError) as error:
         raise WeightsError(f"config: {error}; leave it empty, it is read off the checkpoint") from error
-    readable = {field.name for field in fields(SAM3DConfig)}.difference(_UNREADABLE)
+    readable = {field.name for field in fields(SAM3DConfig)}.difference(UNREADABLE)
     if config.window_sizes == found.window_sizes:  # a window as large as the grid may be said in two ways
         readable -= {"window_size", "global_blocks"}
     differing = [

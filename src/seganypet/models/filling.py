@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,23 @@ from torch.overrides import TorchFunctionMode
 from seganypet.errors import WeightsError
 
 _SHOWN = 3
+# What the functions of torch.nn.init call that cannot be intercepted themselves.
+_DRAWING = (Tensor.uniform_, Tensor.normal_)
 
 
-class Unfilled(TorchFunctionMode):
-    """Within this context networks are built without the random weights that `fill` replaces at once.
+@contextlib.contextmanager
+def unfilled() -> Iterator[None]:
+    """Within this context networks are built without memory, and without drawing the weights that `fill` replaces.
 
-    Their memory is asked for but never touched, so it takes none. The meta device does the same, yet its random
-    numbers import 800 modules of torch, which takes longer than loading the shipped weights.
+    So sizes of any file, however large, cost nothing before they are compared with its tensors, and the user's
+    sequence of random numbers goes on as if nothing had been loaded.
     """
+    with torch.device("meta"), _Undrawn():
+        yield
+
+
+class _Undrawn(TorchFunctionMode):
+    """Initialises no tensor: on the meta device even to pretend so imports 800 modules of torch, for 2 s."""
 
     def __torch_function__(
         self,
@@ -32,13 +42,13 @@ class Unfilled(TorchFunctionMode):
     ) -> Any:
         """Call a function of torch, unless it initialises a tensor."""
         kwargs = kwargs or {}
-        if getattr(func, "__module__", None) == "torch.nn.init":
+        if func in _DRAWING or getattr(func, "__module__", None) == "torch.nn.init":
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
         return func(*args, **kwargs)
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Give a network, built `Unfilled`, the tensors of a file.
+    """Give a network, built `unfilled`, the tensors of a file.
 
     Args:
         network: Its parameters become float32, contiguous, and share memory with nothing.
@@ -97,6 +107,11 @@ def require_fit(
         )
 
 
+def printable(name: str) -> str:
+    """Return a name as a message may show it: a file may hold any, with line breaks and control characters."""
+    return name if name.isprintable() else repr(name)
+
+
 def _owned(tensor: Tensor, like: Tensor) -> Tensor:
     """Return a contiguous copy: what was read may be a view of a file that somebody replaces later."""
     dtype = torch.float32 if like.is_floating_point() else like.dtype
@@ -109,7 +124,4 @@ def _is_finite(tensor: Tensor) -> bool:
 
 
 def _first(names: Sequence[str]) -> str:
-    shown = [
-        name if name.isprintable() else repr(name) for name in names[:_SHOWN]
-    ]  # a file may hold any name
-    return ", ".join(shown) + (", …" if len(names) > _SHOWN else "")
+    return ", ".join(map(printable, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")

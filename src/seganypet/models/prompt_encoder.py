@@ -24,7 +24,9 @@ class PositionEncoding(nn.Module):
 
     def __init__(self, frequencies: int) -> None:
         super().__init__()
-        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(3, frequencies))
+        self.register_buffer(
+            "positional_encoding_gaussian_matrix", nn.init.normal_(torch.empty(3, frequencies))
+        )
 
     def forward(self, position: Tensor) -> Tensor:
         """Return [..., 3·frequencies] for positions [..., 3] in units of the patch side, 0 to 1.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -19,17 +19,42 @@ from torch import Tensor, nn
 
 from seganypet.errors import OutputError, SegAnyPETWarning, UsageError, WeightsError
 from seganypet.models.checkpoint import is_checkpoint, read_checkpoint
-from seganypet.models.checkpoint_config import completed_config, config_of
+from seganypet.models.checkpoint_config import UNREADABLE, completed_config, config_of
 from seganypet.models.device import computes_bfloat16, device_named
-from seganypet.models.filling import Unfilled, fill
+from seganypet.models.filling import fill, require_fit, unfilled
 from seganypet.models.model import ModelDescription, Precision, SegmentationModel
 from seganypet.models.presets import PRESETS, build_network
 from seganypet.models.writing import require_float32, whole_file
 
 DEFAULT_WEIGHTS = "default"
-_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
+_CHECKPOINTS = (".pth", ".pt", ".ckpt")
+_SUFFIXES = (".safetensors", *_CHECKPOINTS)
+# What a checkpoint does not say, and its tensors do not show.
+_ASSUMED = ("spacing_mm", "orientation", "normalisation", "prompt_policy", "bfloat16")
 # Part of a tensor's norm that 16 bits may cost; rounding costs at most 0.0005 where numbers are not tiny.
 _LOSS = 0.01
+
+
+class DescribedWeights(NamedTuple):
+    """What is known of a weight file.
+
+    Attributes:
+        path: The file.
+        description: What it says, or what was read off and assumed.
+        assumed: Fields of the description and of its `config` that a checkpoint neither shows nor its `.json` names.
+    """
+
+    path: Path
+    description: ModelDescription
+    assumed: tuple[str, ...] = ()
+
+
+class _Opened(NamedTuple):
+    """A weight file that fits its description; `network` is still without memory, `tensors` may be mapped."""
+
+    described: DescribedWeights
+    network: nn.Module
+    tensors: dict[str, Tensor]
 
 
 def load_model(
@@ -54,22 +79,22 @@ def load_model(
         WeightsError: No such weights, or a file that is truncated or of another system.
         UsageError: The device is not available, or the precision unknown.
     """
-    path = weights_path(weights)
-    if is_checkpoint(path):
-        tensors = read_checkpoint(path)
-        description = _described(tensors, path)
-    else:
-        description = read_description(path)
-        tensors = _read_tensors(path)
-    try:
-        with Unfilled():
-            network = build_network(description.architecture, description.config)
-    except WeightsError as error:
-        raise WeightsError(f"{path.with_suffix('.json')}: {error}") from error
+    (path, description, _), network, tensors = _opened(weights_path(weights))
     fill(network, tensors, path)
     chosen = device_named(device)
     computed = _precision(precision, chosen, agrees=description.bfloat16)
     return SegmentationModel(network, description, device=chosen, precision=computed)
+
+
+def describe_weights(weights: str | os.PathLike[str]) -> DescribedWeights:
+    """Return what is known of weights given by name or path, without loading them.
+
+    Names and shapes are compared with the architecture; the numbers themselves are not looked at.
+
+    Raises:
+        WeightsError: No such weights, or a file that is truncated or of another system.
+    """
+    return _opened(weights_path(weights)).described
 
 
 def shipped_weights() -> list[str]:
@@ -116,12 +141,38 @@ def read_description(path: Path) -> ModelDescription:
     return description
 
 
-def _described(tensors: Mapping[str, Tensor], path: Path) -> ModelDescription:
+def _opened(path: Path) -> _Opened:
+    """Return the tensors of a file with the network they fit, as yet without memory for it."""
+    if is_checkpoint(path):
+        tensors = read_checkpoint(path)
+        described, blamed = _described(tensors, path), path
+    else:
+        described, blamed = DescribedWeights(path, read_description(path)), path.with_suffix(".json")
+        tensors = _read_tensors(path)
+    try:
+        with unfilled():
+            network = build_network(described.description.architecture, described.description.config)
+    except WeightsError as error:
+        raise WeightsError(f"{blamed}: {_first_line(error)}") from error
+    except (RuntimeError, MemoryError, OverflowError) as error:  # more numbers than can be counted
+        raise WeightsError(
+            f"{blamed}: no network has such sizes ({_first_line(error)}); damaged? copy it again"
+        ) from error
+    require_fit(network.state_dict(), tensors, path)
+    return _Opened(described, network, tensors)
+
+
+def _first_line(error: Exception) -> str:
+    """Return what an error says, without the calls inside torch that may follow."""
+    return str(error).partition("\n")[0]
+
+
+def _described(tensors: Mapping[str, Tensor], path: Path) -> DescribedWeights:
     """Return the description of a checkpoint: the authors' habits, but for what a `.json` beside it says."""
     sidecar, found = path.with_suffix(".json"), config_of(tensors, path)
     papers = replace(PRESETS["papers"], name=path.stem, config=asdict(found))
     if not sidecar.is_file():
-        return papers
+        return DescribedWeights(path, papers, (*_ASSUMED, *UNREADABLE))
     content = _read_fields(sidecar)
     try:
         config = completed_config(content.get("config") or {}, found)
@@ -133,16 +184,20 @@ def _described(tensors: Mapping[str, Tensor], path: Path) -> ModelDescription:
             f'{sidecar}: architecture is "{description.architecture}", but {path.name} holds '
             f'"{papers.architecture}"; put the description beside its own weights'
         )
-    if not path.with_suffix(".safetensors").exists():  # else the hash is that file's, converted from this one
-        _require_hash(description, path)
-    return description
+    if _is_siblings_hash(description.sha256, path):
+        description = replace(description, sha256="")
+    _require_hash(description, path)
+    named = content.keys() | (content.get("config") or {}).keys()
+    return DescribedWeights(
+        path, description, tuple(name for name in (*_ASSUMED, *UNREADABLE) if name not in named)
+    )
 
 
 def _read_fields(sidecar: Path) -> dict[str, Any]:
     """Return the fields of a description, not yet checked."""
     try:
-        content: dict[str, Any] = json.loads(sidecar.read_text())
-    except (OSError, ValueError) as error:
+        content: dict[str, Any] = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{sidecar}: cannot be read as JSON ({error}); copy it again") from error
     known = {f.name for f in fields(ModelDescription)}
     if not isinstance(content, dict):
@@ -162,27 +217,36 @@ def _parsed(content: Mapping[str, Any], sidecar: Path) -> ModelDescription:
 def _require_hash(description: ModelDescription, path: Path) -> None:
     if description.sha256 and description.sha256 != sha256_of(path):
         raise WeightsError(
-            f"{path}: differs from its description's sha256; the file is truncated or another one; copy both again"
+            f"{path}: differs from its description's sha256; the file is truncated or another one; copy both again, "
+            "or remove the sha256 if it is of another file"
         )
 
 
+def _is_siblings_hash(sha256: str, path: Path) -> bool:
+    """Return whether a hash beside a checkpoint is that of the `.safetensors` file which shares its description."""
+    sibling = path.with_suffix(".safetensors")
+    return bool(sha256) and sibling != path and sibling.is_file() and sha256_of(sibling) == sha256
+
+
 def save_weights(
-    network: nn.Module, description: ModelDescription, path: str | os.PathLike[str]
+    model: nn.Module | SegmentationModel, description: ModelDescription, path: str | os.PathLike[str]
 ) -> ModelDescription:
     """Write a network's weights in 16 bits, and its description beside them; return it with the file's hash.
 
     Args:
-        network: The network; float16 keeps 11 bits of every weight. Warns where a tensor loses more than that.
+        model: The network, or a model that holds it; float16 keeps 11 bits of every weight. Warns where a tensor
+            loses more than that.
         description: Its `sha256` is filled in.
         path: Ends in `.safetensors`.
 
     Raises:
         WeightsError: A weight is not finite, or too large for 16 bits; or it was rounded in memory before.
-        OutputError: The files cannot be written.
+        OutputError: The files cannot be written, or the description would be that of a checkpoint beside it too.
     """
-    path = Path(path)
+    network, path = model.network if isinstance(model, SegmentationModel) else model, Path(path)
     if path.suffix != ".safetensors":
         raise OutputError(f"{path}: weights are written as .safetensors; name the file so")
+    _refuse_shared_description(path)
     tensors = network.state_dict()
     require_float32(tensors)
     content = save(
@@ -197,6 +261,16 @@ def save_weights(
         with whole_file(target) as partial:
             partial.write_bytes(written)
     return complete
+
+
+def _refuse_shared_description(path: Path) -> None:
+    """Refuse to write where the description is, or would become, that of a checkpoint."""
+    for checkpoint in map(path.with_suffix, _CHECKPOINTS):
+        if checkpoint.exists():
+            raise OutputError(
+                f"{path}: {path.with_suffix('.json').name} beside it would describe {checkpoint.name} too; "
+                "choose another name"
+            )
 
 
 def _halved(name: str, tensor: Tensor) -> Tensor:

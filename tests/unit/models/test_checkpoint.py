@@ -6,7 +6,11 @@ import argparse
 import contextlib
 import copy
 import pathlib
+import shlex
+import subprocess
+import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,14 +54,17 @@ def test_reads_files_of_torch_before_1_6(tmp_path):
     assert same(read_checkpoint(tmp_path / "old.pth"), random_network())
 
 
-def test_reads_a_file_that_was_compressed(path):
-    """Mapped into memory, its compressed bytes would pass for weights."""
+def test_refuses_a_file_that_was_compressed(path):
+    """Mapped into memory, its compressed bytes would pass for weights; unpacked, they may fill the memory."""
     packed = path.with_name("packed.pth")
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.infolist():
             new.writestr(entry.filename, old.read(entry))
     assert packed.stat().st_size < path.stat().st_size
-    assert same(read_checkpoint(packed), random_network())
+    with pytest.raises(
+        WeightsError, match=r"packed\.pth: is a compressed zip, .*; if it is an archive .* unpack it"
+    ):
+        read_checkpoint(packed)
 
 
 def test_maps_the_file_instead_of_reading_it(path, monkeypatch):
@@ -78,6 +85,30 @@ def test_formats_are_told_apart_by_content(path, tmp_path):
 def test_safe_classes_stay_safe_only_while_reading(path):
     read_checkpoint(path)
     assert argparse.Namespace not in torch.serialization.get_safe_globals()
+
+
+def test_what_the_user_holds_safe_stays_safe(path):
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        read_checkpoint(path)
+        assert argparse.Namespace in torch.serialization.get_safe_globals()
+
+
+def test_many_threads_may_read(path):
+    def same_each_time(_: int) -> bool:
+        return all(same(read_checkpoint(path), expected) for _ in range(8))
+
+    expected = random_network()
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(same_each_time, range(4)))
+    assert argparse.Namespace not in torch.serialization.get_safe_globals()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_reads_without_a_warning(tmp_path, as_zip):
+    content = training_state(random_network())
+    torch.save(content, tmp_path / "sam.pth", _use_new_zipfile_serialization=as_zip)
+    read_checkpoint(tmp_path / "sam.pth")
 
 
 class Mine:
@@ -106,15 +137,36 @@ def test_refuses_unsafe_objects_and_runs_nothing(tmp_path, as_zip):
     assert "weights_only=False" in text
 
 
-def test_the_remedy_for_unsafe_objects_works(tmp_path, monkeypatch):
+def test_the_remedy_for_unsafe_objects_works(tmp_path):
     content = training_state(random_network())
     content["args"].folder = pathlib.PurePosixPath("data")
-    torch.save(content, tmp_path / "sam.pth")
+    torch.save(content, tmp_path / "checkpoint.pth")
     with pytest.raises(WeightsError, match=r"\(pathlib\S*PurePosixPath\)") as caught:
-        read_checkpoint(tmp_path / "sam.pth")
-    monkeypatch.chdir(tmp_path)
-    exec(str(caught.value).partition('python -c "')[2].rstrip('"'))
-    assert same(read_checkpoint(tmp_path / "sam_weights.pth"), random_network())
+        read_checkpoint(tmp_path / "checkpoint.pth")
+    command = shlex.split(str(caught.value).partition("its weights alone: ")[2])
+    subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, check=True)
+    assert same(read_checkpoint(tmp_path / "weights.pth"), random_network())
+
+
+def test_the_command_of_the_remedy_holds_nothing_of_the_file(tmp_path):
+    """Pasted into a shell, a name could run."""
+    path = tmp_path / "a$(touch PWNED).pth"
+    torch.save(training_state(random_network()) | {"path": path}, path)
+    with pytest.raises(WeightsError) as caught:
+        read_checkpoint(path)
+    assert "PWNED" not in str(caught.value).removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_names_of_classes_cannot_break_the_line(tmp_path, as_zip):
+    path = tmp_path / "sam.pth"
+    torch.save({"path": tmp_path}, path, _use_new_zipfile_serialization=as_zip)
+    content = path.read_bytes()
+    assert b"PosixPath" in content
+    path.write_bytes(content.replace(b"PosixPath", b"Po\x1b[JPath"))
+    with pytest.raises(WeightsError, match=r"holds objects that could run code") as caught:
+        read_checkpoint(path)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(

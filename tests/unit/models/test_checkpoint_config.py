@@ -11,7 +11,7 @@ import torch
 from papers_checkpoint import SMALL, random_network
 from seganypet.errors import WeightsError
 from seganypet.models.checkpoint_config import completed_config, config_of
-from seganypet.models.filling import Unfilled, fill, require_fit
+from seganypet.models.filling import fill, require_fit, unfilled
 from seganypet.models.sam3d import SAM3DConfig, SegAny3D
 
 FILE = Path("sam.pth")
@@ -33,7 +33,7 @@ def test_published_list_of_tensors_gives_the_published_configuration(shared_data
     assert len(shapes) == 324
     config = config_of({n: torch.empty(shape, device="meta") for n, shape in shapes.items()}, FILE)
     assert config == SAM3DConfig()
-    with Unfilled():
+    with unfilled():
         network = SegAny3D(config)
     tensors = {name: torch.zeros(shape) for name, shape in shapes.items()}  # 400 MB, once
     fill(network, tensors, FILE)
@@ -184,7 +184,7 @@ def test_filling_copies_and_turns_every_real_number_into_float32():
     strided = "image_encoder.neck.2.weight"
     read[strided] = read[strided].float().to(memory_format=torch.channels_last_3d)
     given = dict(read)
-    with Unfilled():
+    with unfilled():
         filled = SegAny3D(SMALL)
     fill(filled, given, FILE)
     for name, tensor in filled.state_dict().items():
@@ -212,7 +212,7 @@ def test_refuses_tensors_that_are_not_finite_in_float32(value):
 def test_no_random_weights_are_drawn_for_a_network_to_be_filled():
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    with Unfilled():
+    with unfilled():
         torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Embedding(2, 3), torch.nn.Conv3d(1, 2, 3))
     assert torch.equal(torch.get_rng_state(), before)
     torch.nn.Linear(3, 3)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,9 +19,17 @@ from seganypet.errors import OutputError, SegAnyPETWarning, UsageError, WeightsE
 from seganypet.models import weights
 from seganypet.models.checkpoint import save_checkpoint
 from seganypet.models.compact import CompactConfig, CompactSegmenter
+from seganypet.models.filling import unfilled
 from seganypet.models.model import ModelDescription
-from seganypet.models.presets import PRESETS
-from seganypet.models.weights import load_model, read_description, save_weights, sha256_of, weights_path
+from seganypet.models.presets import PRESETS, build_preset
+from seganypet.models.weights import (
+    describe_weights,
+    load_model,
+    read_description,
+    save_weights,
+    sha256_of,
+    weights_path,
+)
 
 CONFIG = CompactConfig(
     patch_size=16,
@@ -99,6 +110,24 @@ def test_description_comes_back_with_the_files_hash(saved):
     assert back.passes == complete.passes  # a tuple again
 
 
+def test_a_loaded_model_is_saved_as_its_network_is(saved, tmp_path):
+    model = load_model(saved, device="cpu", precision="float32")
+    save_weights(model, model.description, tmp_path / "again.safetensors")
+    first, again = load_file(saved), load_file(tmp_path / "again.safetensors")
+    assert first.keys() == again.keys()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_description_is_read_as_utf8_in_any_locale(saved):
+    code = f"from seganypet.models.weights import *; print(ascii(describe_weights({str(saved)!r}).description.name))"
+    sidecar = saved.with_suffix(".json")
+    fields = json.loads(sidecar.read_text()) | {"name": "Å"}
+    sidecar.write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8")
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == r"'\xc5'"
+
+
 def test_description_needs_no_optional_field(saved):
     required = ("name", "architecture", "config", "spacing_mm", "normalisation", "prompt_policy")
     content = {key: asdict(DESCRIPTION)[key] for key in required}
@@ -173,7 +202,7 @@ def test_refuses_a_missing_description(saved):
         load_model(saved)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"name": ', b"\xff\xfe\x00"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"name": ', b"\xff\xfe\x00", b"[" * 100_000])
 def test_refuses_a_description_that_is_no_json(saved, content):
     saved.with_suffix(".json").write_bytes(content)
     with pytest.raises(WeightsError, match=r"tiny\.json: cannot be read as JSON"):
@@ -267,6 +296,11 @@ def test_refuses_tensors_that_are_not_finite(saved):
         ("spacing_mm", 0),
         ("normalisation", "minmax"),
         ("prompt_policy", "oldest"),
+        ("bfloat16", "false"),
+        ("boxes", 1),
+        ("spacing_mm", True),
+        ("name", 3),
+        ("licence", None),
         ("orientation", "RRS"),
         ("orientation", "RASS"),
         ("orientation", "ras"),
@@ -305,6 +339,16 @@ def test_refuses_a_configuration_of_other_sizes(saved):
         load_model(saved)
 
 
+@pytest.mark.parametrize("channels", [10**7, 10**30])
+def test_refuses_a_configuration_of_absurd_sizes(saved, channels):
+    describe(saved, config=asdict(CONFIG) | {"channels": [channels, 8, 12]})
+    with pytest.raises(
+        WeightsError, match=r"tiny\.\w+: (has another shape|configuration of arch.*)"
+    ) as caught:
+        load_model(saved)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["lesions", "", "no/such/folder"])
 def test_refuses_an_unknown_name(name):
     with pytest.raises(WeightsError, match=f'no weights named "{name}"; shipped are: '):
@@ -324,6 +368,24 @@ def test_loaded_tensors_are_the_networks_own_and_complete(saved):
     for name, tensor in load_model(saved, device="cpu", precision="float32").network.state_dict().items():
         assert tensor.untyped_storage().nbytes() == 4 * tensor.numel(), name
     saved.write_bytes(b"")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_networks_to_be_filled_take_no_memory_and_draw_nothing(preset):
+    state = torch.get_rng_state()
+    with unfilled():
+        built = build_preset(preset)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(tensor.is_meta for tensor in built.state_dict().values())
+    assert {n for n, _ in (*built.named_parameters(), *built.named_buffers())} == built.state_dict().keys()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_loading_leaves_the_random_numbers_as_they_were(preset, tmp_path):
+    save_weights(build_preset(preset), PRESETS[preset], tmp_path / "full.safetensors")
+    state = torch.get_rng_state()
+    load_model(tmp_path / "full.safetensors", device="cpu", precision="float32")
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.fixture
@@ -374,6 +436,7 @@ def test_whole_description_beside_a_checkpoint_is_read(checkpoint, config):
     described = replace(PRESETS["papers"], name="mine", sha256=sha256_of(checkpoint), date="2026-01-02")
     checkpoint.with_suffix(".json").write_text(json.dumps(asdict(described) | {"config": config}))
     read = load_model(checkpoint, device="cpu").description
+    assert read.sha256
     assert as_json(read) == as_json(replace(described, config=asdict(SMALL)))
 
 
@@ -399,9 +462,15 @@ def test_checkpoint_is_hashed_only_on_request(checkpoint, monkeypatch):
     load_model(checkpoint, device="cpu")
 
 
-def test_checkpoint_is_converted_to_sixteen_bits_beside_itself(checkpoint):
+def test_checkpoints_load_in_many_threads(checkpoint):
+    with ThreadPoolExecutor(4) as threads:
+        loaded = threads.map(lambda _: load_model(checkpoint, device="cpu").network.config, range(16))
+    assert set(loaded) == {SMALL}
+
+
+def test_checkpoint_is_converted_to_sixteen_bits(checkpoint):
     model = load_model(checkpoint, device="cpu")
-    small = checkpoint.with_suffix(".safetensors")
+    small = checkpoint.with_name("small.safetensors")
     save_weights(model.network, model.description, small)
     assert {t.dtype for t in load_file(small).values()} == {torch.float16}
     converted = load_model(small, device="cpu")
@@ -409,7 +478,92 @@ def test_checkpoint_is_converted_to_sixteen_bits_beside_itself(checkpoint):
     assert as_json(converted.description) == as_json(replace(model.description, sha256=sha256_of(small)))
     for name, tensor in model.network.state_dict().items():
         assert torch.equal(converted.network.state_dict()[name], tensor.half().float()), name
-    assert load_model(checkpoint, device="cpu").network.config == SMALL  # the hash is not the checkpoint's
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt"])
+def test_refuses_to_describe_a_checkpoint_by_the_way(checkpoint, suffix):
+    """Its own description would be lost, or the new one would be taken for it."""
+    checkpoint = checkpoint.rename(checkpoint.with_suffix(suffix))
+    checkpoint.with_suffix(".json").write_text('{"spacing_mm": 2.0}')
+    with pytest.raises(
+        OutputError,
+        match=rf"sam\.safetensors: sam\.json .* would describe sam\{suffix} too; choose another name",
+    ):
+        save_weights(network(), DESCRIPTION, checkpoint.with_suffix(".safetensors"))
+    assert checkpoint.with_suffix(".json").read_text() == '{"spacing_mm": 2.0}'
+    assert not checkpoint.with_suffix(".safetensors").exists()
+
+
+def test_hash_of_a_file_that_shares_the_description_is_not_the_checkpoints(checkpoint):
+    model, small = load_model(checkpoint, device="cpu"), checkpoint.with_name("small.safetensors")
+    save_weights(model, model.description, small)
+    small = small.rename(checkpoint.with_suffix(".safetensors"))
+    small.with_name("small.json").rename(checkpoint.with_suffix(".json"))
+    assert load_model(checkpoint, device="cpu").description.sha256 == ""
+    assert load_model(small, device="cpu").description.sha256 == sha256_of(small)
+    small.write_bytes(small.read_bytes() + b" ")  # now the hash is of neither
+    for path in (checkpoint, small):
+        with pytest.raises(WeightsError, match=rf"{path.name}: differs .*or remove the sha256"):
+            load_model(path, device="cpu")
+    small.unlink()
+    with pytest.raises(
+        WeightsError, match=r"sam\.pth: differs .*or remove the sha256 if it is of another file"
+    ):
+        load_model(checkpoint, device="cpu")
+
+
+def test_says_what_a_checkpoint_leaves_open(checkpoint):
+    described = describe_weights(checkpoint)
+    assert described == (checkpoint, load_model(checkpoint, device="cpu").description, described.assumed)
+    assert described.assumed == (
+        "spacing_mm",
+        "orientation",
+        "normalisation",
+        "prompt_policy",
+        "bfloat16",
+        "decoder_heads",
+        "corrected",
+    )
+    checkpoint.with_suffix(".json").write_text('{"spacing_mm": 2.0, "config": {"decoder_heads": 4}}')
+    assert set(described.assumed) - set(describe_weights(checkpoint).assumed) == {
+        "spacing_mm",
+        "decoder_heads",
+    }
+
+
+def test_described_weights_leave_nothing_open(saved):
+    assert describe_weights(saved) == (saved, read_description(saved), ())
+
+
+def test_describing_copies_no_weights(checkpoint, saved, monkeypatch):
+    monkeypatch.setattr(weights, "fill", lambda *_: pytest.fail("takes the memory of the network"))
+    describe_weights(checkpoint)
+    describe_weights(saved)
+
+
+def test_describing_compares_names_and_shapes(saved):
+    tensors = load_file(saved)
+    del tensors["mask_decoder.head.bias"]
+    replace_tensors(saved, tensors)
+    with pytest.raises(WeightsError, match=r"lacks 1 of \d+ tensors \(mask_decoder\.head\.bias\)"):
+        describe_weights(saved)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("image_encoder.neck.0.weight", (2_400_000, 1, 1, 1, 1)),
+        ("image_encoder.neck.0.weight", (24 * 10**15, 1, 1, 1, 1)),
+        ("image_encoder.pos_embed", (1, 1, 1, 100_000, 24)),
+        ("image_encoder.blocks.0.mlp.lin1.weight", (10**12, 1)),
+    ],
+)
+def test_refuses_absurd_sizes_before_memory_is_asked_for(checkpoint, monkeypatch, name, shape):
+    tensors = random_network().state_dict()
+    read = {n: t.to("meta") for n, t in tensors.items()} | {name: torch.empty(shape, device="meta")}
+    monkeypatch.setattr(weights, "read_checkpoint", lambda path: read)
+    with pytest.raises(WeightsError, match=r"sam\.pth: (has another shape|no network has such)"):
+        load_model(checkpoint)
 
 
 def test_saved_checkpoint_holds_what_was_loaded_bit_for_bit(checkpoint, tmp_path):
