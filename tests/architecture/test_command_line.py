@@ -31,7 +31,7 @@ OPTIONS = {
     | _OUTPUT
     | {"--box", "--prompts", "--object", "--mask", "--figure"},
     "suv": _READING | _OUTPUT | {"--json"},
-    "info": {"--json"},
+    "info": {"--weights", "--json"},
     "demo": _CLICKS | _MODEL | _READING | _OUTPUT | {"--pet"},
     "train": _OUTPUT | {"--minutes", "--cases", "--tumours", "--anatomy", "--resume"},
     "benchmark": _MODEL

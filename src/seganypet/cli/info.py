@@ -1,4 +1,4 @@
-"""`seganypet info`: versions, what torch runs on, the weights and what they say about themselves."""
+"""`seganypet info`: versions, what torch runs on, the weights and what is known of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register the verb."""
     parser = subparsers.add_parser(
         "info",
-        help="print versions, device and shipped weights",
-        description=f"Print versions, device and shipped weights. {DISCLAIMER}",
+        help="print versions, device and what weights are known for",
+        description="Print versions, device, and what is known of the shipped weights or those given. "
+        f"{DISCLAIMER}",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="W",
+        help="describe these instead of the shipped weights: a name or a file; of a .pth checkpoint, what its "
+        "tensors show and what is assumed",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -30,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     facts = {
         "versions": _versions(),
         "device": _device(),
-        "weights": _weights(),
+        "weights": _shipped() if arguments.weights is None else [_described(arguments.weights)],
         "intended_use": DISCLAIMER,
     }
     if arguments.json:
@@ -69,19 +76,27 @@ def _device() -> dict[str, Any]:
     }
 
 
-def _weights() -> list[dict[str, Any]]:
+def _shipped() -> list[dict[str, Any]]:
     """Return the description of all shipped weights; where one cannot be read, why."""
-    from dataclasses import asdict
-
-    from seganypet.models.weights import read_description, shipped_weights, weights_path
+    from seganypet.models.weights import shipped_weights
 
     found = []
     for name in shipped_weights():
         try:
-            found.append(asdict(read_description(weights_path(name))))
+            found.append(_described(name))
         except WeightsError as error:
             found.append({"name": name, "error": str(error)})
     return found
+
+
+def _described(weights: str) -> dict[str, Any]:
+    """Return the description of weights by name or path, with the file and what of it is only assumed."""
+    from dataclasses import asdict
+
+    from seganypet.models.weights import describe_weights
+
+    path, description, assumed = describe_weights(weights)
+    return asdict(description) | {"file": str(path), "assumed": list(assumed)}
 
 
 def _report(facts: dict[str, Any]) -> None:
@@ -105,7 +120,19 @@ def _report_weights(description: dict[str, Any]) -> None:
     if "error" in description:
         say(f"    unusable: {description['error']}")
         return
+    assumed = description["assumed"]
+    config = description["config"].items()
+    read = [f"{name} {value}" for name, value in config if name not in assumed]
+    say(f"    file           {description['file']}")
     say(f"    architecture   {description['architecture']}, {description['spacing_mm']:g} mm voxels")
+    say(f"    configuration  {', '.join(read) or 'as built in'}")
+    say(
+        f"    preprocessing  {description['orientation']}, {description['normalisation']}, "
+        f"prompts {description['prompt_policy']}, bfloat16 {'allowed' if description['bfloat16'] else 'not allowed'}"
+    )
+    if assumed:
+        values = description | description["config"]
+        say(f"    assumed        {', '.join(f'{name} {values[name]}' for name in assumed)}")
     say(f"    licence        {description['licence']}")
     say(f"    made           {description['date'] or 'unknown'}")
     for entry in description["training_data"]:
