@@ -204,7 +204,20 @@ def _read_fields(sidecar: Path) -> dict[str, Any]:
         raise WeightsError(f"{sidecar}: holds no description; copy it again from beside the weights")
     if unknown := content.keys() - known:
         raise WeightsError(f"{sidecar}: unknown fields {sorted(unknown)}; written by a newer version?")
+    _require_tables(content, sidecar)
     return content
+
+
+def _require_tables(content: Mapping[str, Any], sidecar: Path) -> None:
+    """Refuse fields that readers go through and that are of another form."""
+    for name in ("training", "metrics"):
+        if not isinstance(content.get(name, {}), dict):
+            raise WeightsError(f"{sidecar}: {name} is {content[name]!r}; expected values by name, in braces")
+    entries = content.get("training_data", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise WeightsError(
+            f"{sidecar}: training_data is {entries!r}; expected a list of values by name, in braces"
+        )
 
 
 def _parsed(content: Mapping[str, Any], sidecar: Path) -> ModelDescription:

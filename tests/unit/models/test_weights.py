@@ -313,6 +313,22 @@ def test_refuses_a_description_of_impossible_values(saved, field, value):
         load_model(saved)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("metrics", [1]),
+        ("metrics", None),
+        ("training", "long"),
+        ("training_data", 3),
+        ("training_data", ["a"]),
+    ],
+)
+def test_refuses_a_description_of_another_form(saved, field, value):
+    describe(saved, **{field: value})
+    with pytest.raises(WeightsError, match=rf"tiny\.json: {field} is .*; expected .*in braces"):
+        load_model(saved)
+
+
 @pytest.mark.parametrize("passes", [[0, 1], [1], [1, 99], [1.5, 1]])
 def test_refuses_impossible_passes(saved, passes):
     describe(saved, passes=passes)
