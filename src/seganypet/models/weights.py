@@ -31,6 +31,8 @@ _CHECKPOINTS = (".pth", ".pt", ".ckpt")
 _SUFFIXES = (".safetensors", *_CHECKPOINTS)
 # What a checkpoint does not say, and its tensors do not show.
 _ASSUMED = ("spacing_mm", "orientation", "normalisation", "prompt_policy", "bfloat16")
+# Levels of a description's JSON; ours have three.
+_DEPTH = 20
 # Part of a tensor's norm that 16 bits may cost; rounding costs at most 0.0005 where numbers are not tiny.
 _LOSS = 0.01
 
@@ -205,7 +207,24 @@ def _read_fields(sidecar: Path) -> dict[str, Any]:
     if unknown := content.keys() - known:
         raise WeightsError(f"{sidecar}: unknown fields {sorted(unknown)}; written by a newer version?")
     _require_tables(content, sidecar)
+    if _is_deep(content):
+        raise WeightsError(
+            f"{sidecar}: is nested more than {_DEPTH} deep; copy it again from beside the weights"
+        )
     return content
+
+
+def _is_deep(content: Any) -> bool:
+    """Return whether JSON is nested so deep that those who copy or write it would run out of stack."""
+    level = [content]
+    for _ in range(_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
 
 
 def _require_tables(content: Mapping[str, Any], sidecar: Path) -> None:

@@ -209,6 +209,13 @@ def test_refuses_a_description_that_is_no_json(saved, content):
         load_model(saved)
 
 
+def test_refuses_a_description_nested_deeper_than_can_be_copied(saved):
+    nested = "[" * 500 + "]" * 500
+    saved.with_suffix(".json").write_text(f'{{"metrics": {{"a": {nested}}}}}')
+    with pytest.raises(WeightsError, match=r"tiny\.json: is nested more than 20 deep"):
+        load_model(saved)
+
+
 @pytest.mark.parametrize("content", ["[]", '"tiny"', "null", "3"])
 def test_refuses_json_that_is_no_description(saved, content):
     saved.with_suffix(".json").write_text(content)
