@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +16,8 @@ from seganypet.inference.predictor import Predictor
 from seganypet.inference.prior import Prior
 from seganypet.inference.tiling import (
     LogitBox,
-    Shape,
     Start,
+    apart,
     box_of,
     holds,
     merge,
@@ -26,6 +26,7 @@ from seganypet.inference.tiling import (
     window_around,
 )
 from seganypet.preprocessing.cropping import bounding_box
+from seganypet.preprocessing.orientation import Shape
 from seganypet.prompts import Click, deepest_voxel, largest_component
 from seganypet.volume import BoolArray, FloatArray
 
@@ -60,40 +61,45 @@ class Growth:
         i, j, k = predictor.image.shape
         self._shape = (i, j, k)
 
-    def merged(self, state: Evidence) -> LogitBox:
-        """Return the logits of all windows on one box of the working grid."""
-        return self._merge(
-            state.windows, *box_of(state.windows, self._predictor.size, self._shape), state.prior
-        )
+    def merged(self, state: Evidence) -> Iterator[LogitBox]:
+        """Yield the logits of all windows: a box of the working grid for each group that lies apart."""
+        for group in apart(state.windows, self._predictor.size):
+            windows = {s: low_res for s, low_res in state.windows.items() if s in group}
+            yield self._merge(windows, *box_of(windows, self._predictor.size, self._shape), state.prior)
 
-    def target(self, state: Evidence) -> LogitBox:
+    def target(self, state: Evidence) -> list[LogitBox]:
         """Return the merged logits, negative wherever the prediction is not connected to a prompt."""
-        merged = self.merged(state)
-        predicted = merged.logits > 0
-        seeds = click_seeds(state.placed, merged.start, merged.logits.shape)
-        if state.prior is not None:
-            seeds |= state.prior.crop(merged.start, merged.logits.shape) > 0
-        kept = connected_to(predicted, seeds)
-        if kept.any():  # else the prediction misses its own clicks: show it rather than nothing
-            np.negative(merged.logits, out=merged.logits, where=predicted & ~kept)
-        return merged
+        boxes = list(self.merged(state))
+        predicted = [box.logits > 0 for box in boxes]
+        kept = [connected_to(p, _seeds(box, state)) for p, box in zip(predicted, boxes, strict=True)]
+        if any(
+            k.any() for k in kept
+        ):  # else the prediction misses its own clicks: show it rather than nothing
+            for box, p, k in zip(boxes, predicted, kept, strict=True):
+                np.negative(box.logits, out=box.logits, where=p & ~k)
+        return boxes
 
     def click(self, state: Evidence) -> dict[Start, Tensor]:
         """Return the windows after the newest click: those that hold it decoded again, then grown."""
-        windows, newest = dict(state.windows), state.placed[-1]
+        windows, newest, refused = dict(state.windows), state.placed[-1], False
         queue = deque(self._windows_of(newest, windows))
         while queue:
             window = queue.popleft()
+            first = window not in windows
+            if first and len(windows) >= _MAX_WINDOWS:
+                refused = True
+                continue
             clicks, previous = self._prompts(window, windows, state)
-            windows[window] = self._predictor.decode(window, clicks, previous, first=window not in windows)
+            if first and clicks and not any(c.positive for c in clicks):
+                continue  # nothing is known here that a negative click could exclude
+            windows[window] = self._predictor.decode(window, clicks, previous, first=first)
             queue += [n for n in self._neighbours(window, clicks, windows, state) if n not in queue]
-            if len(windows) >= _MAX_WINDOWS:
-                warnings.warn(
-                    f"the target spans {_MAX_WINDOWS} windows: growth stopped; exclude with a negative click",
-                    SegAnyPETWarning,
-                    stacklevel=4,
-                )
-                break
+        if refused:
+            warnings.warn(
+                f"the target spans more than {_MAX_WINDOWS} windows: growth stopped; exclude with a negative click",
+                SegAnyPETWarning,
+                stacklevel=3,
+            )
         return windows
 
     def _windows_of(self, click: Click, windows: Mapping[Start, Tensor]) -> list[Start]:
@@ -115,21 +121,24 @@ class Growth:
     ) -> tuple[list[Click], Tensor | None]:
         """Return the clicks inside a window, in its voxels, and the logits so far, None where nothing is known.
 
-        Without a positive click, the middle of what is known stands in for one.
+        Without a positive click, the middle of what is known stands in for one where it will be shown.
         """
         clicks = [_moved(c, window) for c in state.placed if holds(window, c.ijk, self._predictor.size)]
-        positive = any(c.positive for c in clicks)
-        alone = list(windows) == [window]
-        if alone and positive:
-            return clicks, windows[window]
+        own, alone = windows.get(window), list(windows) == [window]
+        enough = any(c.positive for c in clicks) or (own is not None and self._shows_newest and bool(clicks))
+        if alone and enough:
+            return clicks, own
         context = self._context(window, windows, state)
         if context is None:
             return clicks, None
-        if not positive and (context > 0).any():
+        if not enough and (context > 0).any():
             i, j, k = deepest_voxel(largest_component(context > 0), (1.0, 1.0, 1.0))
             clicks.insert(0, Click((i, j, k)))
-        own = windows.get(window)
-        return clicks, own if alone else self._predictor.previous(context, own)
+        return clicks, own if alone else self._predictor.previous(window, context, own)
+
+    @property
+    def _shows_newest(self) -> bool:
+        return self._predictor.model.description.prompt_policy == "newest"
 
     def _neighbours(
         self, window: Start, clicks: Sequence[Click], windows: Mapping[Start, Tensor], state: Evidence
@@ -140,7 +149,10 @@ class Growth:
         context = self._context(window, windows, state)
         if context is None or not self._open(context > 0, window, windows):
             return []  # not even unconnected parts reach a face
-        region = connected_to(context > 0, click_seeds(clicks, (0, 0, 0), context.shape))
+        if self._shows_newest and not any(c.positive for c in clicks):
+            region = largest_component(context > 0)  # that which a stand-in would lie in
+        else:
+            region = connected_to(context > 0, click_seeds(clicks, (0, 0, 0), context.shape))
         if state.prior is not None:
             region &= state.prior.crop(window, context.shape) <= 0
         return self._open(region, window, windows)
@@ -190,6 +202,14 @@ def click_seeds(clicks: Sequence[Click], start: Start, shape: tuple[int, ...]) -
         if click.positive:
             centre = [round(c) - s for c, s in zip(click.ijk, start, strict=True)]
             seeds[tuple(slice(max(0, c - 1), max(0, c + 2)) for c in centre)] = True
+    return seeds
+
+
+def _seeds(box: LogitBox, state: Evidence) -> BoolArray:
+    """Return the voxels of a box that prompts say are inside: those around positive clicks, and a given mask."""
+    seeds = click_seeds(state.placed, box.start, box.logits.shape)
+    if state.prior is not None:
+        seeds |= state.prior.crop(box.start, box.logits.shape) > 0
     return seeds
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from seganypet.inference.tiling import Start
 from seganypet.models.model import SegmentationModel
+from seganypet.preprocessing.cropping import overlap
 from seganypet.preprocessing.intensity import normalise
 from seganypet.preprocessing.working_image import WorkingImage
 from seganypet.prompts import Click
+from seganypet.volume import FloatArray
 
-FloatArray = npt.NDArray[np.float32]
-Start = tuple[int, int, int]
-
+# Embeddings that are kept: 16 windows of the compact network, or some 80 of the papers'.
+_EMBEDDED_BYTES = 64 << 20
 # Windows whose logits are kept at the patch's resolution, 8 MB each at 128 voxels a side; more are upscaled anew.
 _UPSCALED = 8
 
@@ -29,15 +29,18 @@ class Predictor:
     Args:
         model: What `load_model` returns.
         image: SUV, seen through the model's working grid.
-        cached: How many embeddings are kept.
+        embedded_bytes: How much the embeddings that are kept may hold; the newest is kept in any case.
     """
 
-    def __init__(self, model: SegmentationModel, image: WorkingImage, *, cached: int = 16) -> None:
+    def __init__(
+        self, model: SegmentationModel, image: WorkingImage, *, embedded_bytes: int = _EMBEDDED_BYTES
+    ) -> None:
         self.model = model
         self.image = image
-        self._cached = cached
+        self._embedded_bytes = embedded_bytes
         self._embeddings: OrderedDict[Start, Any] = OrderedDict()
-        self._upscaled = lru_cache(maxsize=_UPSCALED)(self._upscale)
+        # Tensors are found by identity; being held as keys, none gives its identity to another.
+        self._upscaled: OrderedDict[torch.Tensor, FloatArray] = OrderedDict()
 
     @property
     def size(self) -> int:
@@ -56,41 +59,68 @@ class Predictor:
 
         Args:
             window: First voxel of the window on the working grid; beyond the image, air is assumed.
-            clicks: In voxels of the window, in order; under the policy "newest" the last one is shown.
+            clicks: In voxels of the window, in order; under the policy "newest" the last one is shown, in a new
+                window after the newest positive one, since a negative click has nothing to exclude from before.
             previous: What `decode` returned before, or `previous`, or None where nothing is known.
             first: Whether the window is seen for the first time, which the model may give more passes.
         """
-        shown = clicks[-1:] if self.model.description.prompt_policy == "newest" else clicks
-        coords = torch.tensor([[c.ijk for c in shown]], dtype=torch.float32).reshape(1, -1, 3)
-        labels = torch.tensor([[int(c.positive) for c in shown]], dtype=torch.long).reshape(1, -1)
-        embedding = self._embed(window)
-        low_res = self.model.decode(embedding, coords, labels, previous)
-        for _ in range(self.model.description.passes[0 if first else 1] - 1):
-            low_res = self.model.decode(embedding, coords, labels, low_res)
+        embedding, (passes, later_passes) = self._embed(window), self.model.description.passes
+        shown, *later = self._shown(clicks, first)
+        low_res = self._decode(embedding, shown, previous, passes if first else later_passes)
+        for shown in later:
+            low_res = self._decode(embedding, shown, low_res, later_passes)
         return low_res
 
     def logits(self, low_res: torch.Tensor) -> FloatArray:
         """Return what `decode` returned at the patch's resolution, float32 [P, P, P], read-only."""
-        return self._upscaled(low_res)
+        if low_res in self._upscaled:
+            self._upscaled.move_to_end(low_res)
+            return self._upscaled[low_res]
+        logits: FloatArray = self.model.upscale(low_res)[0, 0].float().cpu().numpy()
+        logits.setflags(write=False)
+        self._upscaled[low_res] = logits
+        while len(self._upscaled) > _UPSCALED:
+            self._upscaled.popitem(last=False)
+        return logits
 
-    def previous(self, known: FloatArray, own: torch.Tensor | None) -> torch.Tensor:
+    def previous(self, window: Start, known: FloatArray, own: torch.Tensor | None) -> torch.Tensor:
         """Return what is known of a window, as logits for the next `decode`.
 
         Averaging to the decoder's resolution what was interpolated from there would blur it with every click; so only
-        what its neighbours changed of a window's own logits is averaged.
+        what its neighbours changed of a window's own logits is averaged. Beyond the image they change nothing. A
+        network that decodes at the patch's resolution is shown what is known as it is.
 
         Args:
-            known: Logits [P, P, P], 0 where nothing is known.
+            window: First voxel of the window on the working grid.
+            known: Logits [P, P, P], 0 where nothing is known, as beyond the image.
             own: What `decode` returned for this window before, if it did.
         """
-        change = known if own is None else known - self.logits(own)
-        low_res = self.model.to_low_res(torch.from_numpy(change)[None, None])
-        return low_res if own is None else own + low_res.to(own.device)
+        if own is None or self.model.logits_size == self.size:
+            return self.model.to_low_res(torch.from_numpy(known)[None, None])
+        _, inside = overlap(self.image.shape, known.shape, window)
+        change = np.zeros_like(known)
+        change[inside] = known[inside] - self.logits(own)[inside]
+        return own + self.model.to_low_res(torch.from_numpy(change)[None, None]).to(own.device)
 
-    def _upscale(self, low_res: torch.Tensor) -> FloatArray:
-        logits: FloatArray = self.model.upscale(low_res)[0, 0].float().cpu().numpy()
-        logits.setflags(write=False)
-        return logits
+    def _shown(self, clicks: Sequence[Click], first: bool) -> list[Sequence[Click]]:
+        """Return the clicks of one decoding after the other, as the model's policy says."""
+        if self.model.description.prompt_policy == "all":
+            return [clicks]
+        positive = [click for click in clicks if click.positive]
+        if first and positive and not clicks[-1].positive:
+            return [positive[-1:], clicks[-1:]]
+        return [clicks[-1:]]
+
+    def _decode(
+        self, embedding: Any, clicks: Sequence[Click], previous: torch.Tensor | None, passes: int
+    ) -> torch.Tensor:
+        """Return the decoder's logits after some passes, each of which is shown those of the one before."""
+        coords = torch.tensor([[c.ijk for c in clicks]], dtype=torch.float32).reshape(1, -1, 3)
+        labels = torch.tensor([[int(c.positive) for c in clicks]], dtype=torch.long).reshape(1, -1)
+        low_res = self.model.decode(embedding, coords, labels, previous)
+        for _ in range(passes - 1):
+            low_res = self.model.decode(embedding, coords, labels, low_res)
+        return low_res
 
     def _embed(self, window: Start) -> Any:
         """Return the window's embedding, computed at its first use."""
@@ -99,6 +129,13 @@ class Predictor:
             return self._embeddings[window]
         patch = normalise(self.image.crop(window, (self.size,) * 3), self.model.description.normalisation)
         self._embeddings[window] = self.model.encode(torch.from_numpy(patch)[None, None])
-        while len(self._embeddings) > self._cached:
-            self._embeddings.popitem(last=False)
+        held = sum(map(_bytes_of, self._embeddings.values()))
+        while held > self._embedded_bytes and len(self._embeddings) > 1:
+            held -= _bytes_of(self._embeddings.popitem(last=False)[1])
         return self._embeddings[window]
+
+
+def _bytes_of(embedding: Any) -> int:
+    """Return the bytes of an embedding, a tensor or a tuple of them."""
+    parts = [embedding] if isinstance(embedding, torch.Tensor) else embedding
+    return sum(part.nbytes for part in parts)

@@ -12,6 +12,7 @@ from seganypet.errors import GeometryError, PromptError, UsageError
 from seganypet.inference.growth import Evidence, Growth
 from seganypet.inference.predictor import Predictor
 from seganypet.inference.prior import Prior
+from seganypet.inference.tiling import LogitBox
 from seganypet.models.model import SegmentationModel
 from seganypet.preprocessing.model_grid import ModelGrid
 from seganypet.preprocessing.working_image import WorkingImage
@@ -50,7 +51,7 @@ class Session:
     """
 
     def __init__(self, model: SegmentationModel) -> None:
-        self.model = model
+        self._model = model
         self._volume: Volume | None = None
         self._history: list[_State] = [_State()]
         self._now = 0
@@ -66,6 +67,11 @@ class Session:
         self._growth = Growth(Predictor(self.model, WorkingImage(volume.array, self._grid)))
         self._volume = volume
         self._history, self._now = [_State()], 0
+
+    @property
+    def model(self) -> SegmentationModel:
+        """What segments; another model needs a session of its own."""
+        return self._model
 
     @property
     def volume(self) -> Volume:
@@ -183,11 +189,8 @@ class Session:
         state, probability = self._state, np.zeros(self.volume.shape, dtype=np.float32)
         if state.prior is not None:
             probability[state.prior] = 1.0
-        if state.evidence.windows:
-            merged = self._growth.merged(state.evidence)
-            slices, logits = self._grid.restore_values(merged.logits, merged.start)
-            _, known = self._grid.restore_values(merged.known.astype(np.float32), merged.start)
-            np.copyto(probability[slices], expit(logits, out=logits), where=known >= 0.5)
+        for merged in self._growth.merged(state.evidence):
+            self._restore_probability(merged, probability)
         return probability
 
     @property
@@ -198,6 +201,15 @@ class Session:
             p = np.clip(plane, 1e-7, 1 - 1e-7)
             plane[...] = -(p * np.log(p) + (1 - p) * np.log1p(-p))
         return entropy
+
+    def _restore_probability(self, merged: LogitBox, probability: FloatArray) -> None:
+        """Write what windows said into the volume's own grid, interpolated among known voxels only."""
+        merged.logits[~merged.known] = 0
+        slices, logits = self._grid.restore_values(merged.logits, merged.start)
+        _, share = self._grid.restore_values(merged.known.astype(np.float32), merged.start)
+        known = share >= 0.5
+        np.divide(logits, share, out=logits, where=known)
+        np.copyto(probability[slices], expit(logits, out=logits), where=known)
 
     @property
     def _state(self) -> _State:
@@ -211,8 +223,7 @@ class Session:
         """Return the thresholded prediction as far as it is connected to the prompts, with the clicks enforced."""
         state, shape = self._state, self.volume.shape
         mask = np.zeros(shape, dtype=np.bool_) if state.prior is None else state.prior.copy()
-        if state.evidence.windows:
-            target = self._growth.target(state.evidence)
+        for target in self._growth.target(state.evidence):
             self._grid.restore(target.logits, target.start, out=mask)
         for click in state.clicks:
             mask[_voxel(click, shape)] = click.positive

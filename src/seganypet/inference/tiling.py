@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from seganypet.preprocessing.cropping import crop_or_pad, overlap
+from seganypet.preprocessing.orientation import Shape
+from seganypet.volume import BoolArray, FloatArray
 
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 Start = tuple[int, int, int]
-Shape = tuple[int, int, int]
 Box = tuple[slice, ...]
 
 # A region that touches a face with fewer voxels ends there for all that the resolution can tell.
@@ -42,7 +40,7 @@ class LogitBox:
     Attributes:
         start: First voxel of the box on the working grid.
         logits: float32 [I, J, K]; 0 where nothing is known.
-        known: Where any window has spoken, bool [I, J, K].
+        known: Where any window has spoken, bool [I, J, K]; a mask given before is none.
     """
 
     start: Start
@@ -66,6 +64,26 @@ def box_of(windows: Iterable[Start], size: int, shape: Shape) -> tuple[Start, Sh
     i, j, k = (int(n) for n in np.clip(corners.min(axis=0), 0, shape))
     to_i, to_j, to_k = (int(n) for n in np.clip(corners.max(axis=0) + size, 0, shape))
     return (i, j, k), (to_i - i, to_j - j, to_k - k)
+
+
+def apart(windows: Iterable[Start], size: int) -> list[list[Start]]:
+    """Return the windows in groups whose boxes neither overlap nor touch, so that each can be merged alone.
+
+    Args:
+        windows: First voxel of each.
+        size: Voxels along each side of a window.
+    """
+    groups: list[list[Start]] = []
+    for window in windows:
+        group, rest = [window], groups
+        while True:
+            joined = [other for other in rest if _touch(group, other, size)]
+            if not joined:
+                break
+            group = [*(w for other in joined for w in other), *group]
+            rest = [other for other in rest if other not in joined]
+        groups = [*rest, group]
+    return groups
 
 
 def merge(
@@ -101,8 +119,8 @@ def merge(
         for (i, j, k), side in placed:
             for box, inside in _slabs(weights.shape, (i - first, j, k), side):
                 weights[box] += _hat(side)[inside]
-        np.greater(weights, 0, out=known[slab])
-        np.divide(total[slab], weights, out=total[slab], where=known[slab])
+                known[slab][box] = True
+        np.divide(total[slab], weights, out=total[slab], where=weights > 0)
     return LogitBox(start, total, known)
 
 
@@ -145,7 +163,15 @@ def holds(window: Start, ijk: tuple[float, float, float], size: int, *, margin: 
     return all(s - 0.5 + margin <= c <= s + size - 0.5 - margin for s, c in zip(window, ijk, strict=True))
 
 
-@lru_cache(maxsize=1)
+def _touch(one: Sequence[Start], other: Sequence[Start], size: int) -> bool:
+    """Return whether the boxes around two groups of windows overlap or have faces, edges or corners in common."""
+    return all(
+        min(a) <= max(b) + size and min(b) <= max(a) + size
+        for a, b in zip(zip(*one, strict=True), zip(*other, strict=True), strict=True)
+    )
+
+
+@lru_cache(maxsize=4)
 def _hat(size: int) -> FloatArray:
     """Return weights [size, size, size] that fall linearly from the centre and stay above 0 at the faces."""
     centre = (size - 1) / 2

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import pickle
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -17,10 +21,13 @@ SUV = np.random.default_rng(0).gamma(2.0, 1.0, SHAPE).astype(np.float32)
 CLICK = [Click((4.0, 4.0, 4.0))]
 
 
-def predictor(*, shrink: int = 1, cached: int = 16, **described) -> Predictor:
+EMBEDDING_BYTES = 4 * 8**3
+
+
+def predictor(*, shrink: int = 1, embedded_bytes: int = 16 * EMBEDDING_BYTES, **described) -> Predictor:
     model = half_of_click(patch_size=8, shrink=shrink, **described)
     grid = ModelGrid.of(np.diag([4.0, 4, 4, 1]), SHAPE, model.description.spacing_mm)
-    return Predictor(model, WorkingImage(SUV, grid), cached=cached)
+    return Predictor(model, WorkingImage(SUV, grid), embedded_bytes=embedded_bytes)
 
 
 @pytest.mark.parametrize("normalisation", ["log1p", "zscore_positive"])
@@ -35,12 +42,48 @@ def test_the_network_gets_the_normalised_patch_with_air_beyond_the_image(normali
 
 
 def test_an_embedding_is_computed_once_while_it_is_kept():
-    one = predictor(cached=2)
+    one = predictor(embedded_bytes=3 * EMBEDDING_BYTES - 1)
     for window in [(0, 0, 0), (0, 0, 0), (1, 0, 0), (0, 0, 0), (2, 0, 0), (0, 0, 0)]:
         one.decode(window, CLICK, None)
     assert one.model.network.encoded == 3
     one.decode((1, 0, 0), CLICK, None)  # the least recently used has gone
     assert one.model.network.encoded == 4
+
+
+def test_the_newest_embedding_is_kept_however_large():
+    one = predictor(embedded_bytes=0)
+    for window in [(0, 0, 0), (0, 0, 0), (1, 0, 0), (1, 0, 0), (0, 0, 0)]:
+        one.decode(window, CLICK, None)
+    assert one.model.network.encoded == 3
+
+
+def test_embeddings_of_several_parts_count_with_all_of_them(monkeypatch):
+    one = predictor(embedded_bytes=3 * EMBEDDING_BYTES)
+    monkeypatch.setattr(one.model, "encode", lambda patch: (patch, patch.clone()))
+    monkeypatch.setattr(one.model, "decode", lambda *_: None)
+    for window in [(0, 0, 0), (1, 0, 0)]:
+        one.decode(window, CLICK, None)
+    assert list(one._embeddings) == [(1, 0, 0)]
+
+
+def test_what_is_cached_goes_with_the_predictor():
+    one = predictor()
+    one.logits(one.decode((0, 0, 0), CLICK, None))
+    gone = weakref.ref(one)
+    gc.disable()
+    try:
+        del one
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_predictor_can_be_pickled():
+    one = predictor()
+    low_res = one.decode((0, 0, 0), CLICK, None)
+    expected = one.logits(low_res)
+    again = pickle.loads(pickle.dumps(one))
+    np.testing.assert_array_equal(again.logits(again.decode((0, 0, 0), CLICK, None)), expected)
 
 
 def test_logits_are_the_decoders_at_the_patchs_resolution():
@@ -64,7 +107,7 @@ def test_no_more_than_a_few_windows_are_kept_at_the_patchs_resolution(monkeypatc
     assert len(upscaled) == 4
     for low_res in windows:
         one.logits(low_res)
-    assert one._upscaled.cache_info().currsize == 8
+    assert len(one._upscaled) == 8
 
 
 class TestPrevious:
@@ -72,7 +115,7 @@ class TestPrevious:
         known = np.zeros((8, 8, 8), np.float32)
         known[:4] = 3
         known[0, 0, 0] += 64
-        previous = predictor(shrink=4).previous(known, None)
+        previous = predictor(shrink=4).previous((0, 0, 0), known, None)
         assert previous.shape == (1, 1, 2, 2, 2)
         np.testing.assert_allclose(previous[0, 0, 0], [[4, 3], [3, 3]])
         assert not previous[0, 0, 1].any()
@@ -80,8 +123,8 @@ class TestPrevious:
     def test_of_a_window_that_its_neighbours_agree_with_it_is_its_own(self):
         one = predictor(shrink=2)
         own = torch.randn(1, 1, 4, 4, 4, generator=torch.Generator().manual_seed(0))
-        assert torch.equal(one.previous(one.logits(own), own), own)
-        blurred = one.previous(one.logits(own).copy(), None)
+        assert torch.equal(one.previous((0, 0, 0), one.logits(own), own), own)
+        blurred = one.previous((0, 0, 0), one.logits(own).copy(), None)
         assert (blurred - own).abs().max() > 0.1  # what is prevented
 
     def test_of_a_window_that_its_neighbours_correct_it_is_its_own_corrected(self):
@@ -91,4 +134,17 @@ class TestPrevious:
         known[:4] += 2
         expected = own.clone()
         expected[:, :, :2] += 2
-        torch.testing.assert_close(one.previous(known, own), expected)
+        torch.testing.assert_close(one.previous((0, 0, 0), known, own), expected)
+
+    def test_of_a_window_that_reaches_beyond_the_image_it_is_its_own_out_there(self):
+        one = predictor(shrink=2)
+        own = torch.randn(1, 1, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+        known = one.logits(own).copy()
+        known[:4] = known[:, :, 5:] = 0  # as merged: cut to the image
+        torch.testing.assert_close(one.previous((-4, 3, 11), known, own), own)
+
+    def test_without_averaging_it_is_what_is_known(self):
+        one = predictor(shrink=1)
+        own = torch.randn(1, 1, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+        known = np.random.default_rng(0).normal(size=(8, 8, 8)).astype(np.float32)
+        np.testing.assert_array_equal(one.previous((-4, 0, 0), known, own)[0, 0], known)

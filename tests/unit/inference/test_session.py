@@ -152,13 +152,45 @@ def test_probability_and_uncertainty_on_the_volumes_grid():
 
 
 def test_probability_is_zero_beside_windows_that_lie_across_corner():
-    suv = np.ones((32, 32, 16), np.float32)
-    suv[4:28, 4:12, 4:12] = suv[20:28, 4:28, 4:12] = 10.0  # an L: one corner of its box is in no window
+    suv = l_shape()
     session = session_on(suv)
     mask = session.add_click((8, 8, 8))
     np.testing.assert_array_equal(mask.array, suv > 1)
     assert not session.probability[:8, 24:].any()
     assert not session.uncertainty[:8, 24:].max() > 1e-5
+
+
+def l_shape() -> np.ndarray:
+    """An L: one corner of the box around its windows is in none."""
+    suv = np.ones((32, 32, 16), np.float32)
+    suv[4:28, 4:12, 4:12] = suv[20:28, 4:28, 4:12] = 10.0
+    return suv
+
+
+def test_probability_at_the_border_of_what_is_known_is_that_of_known_voxels():
+    fine = np.kron(l_shape(), np.ones((2, 2, 2), np.float32))
+    session = session_on(fine, np.diag([2.0, 2.0, 2.0, 1.0]))
+    session.add_click((16, 16, 16))
+    corner = session.probability[:20, 44:]
+    background = 1 / (1 + np.exp(4))
+    assert (corner == 0).any()
+    assert (corner > 0).any()
+    np.testing.assert_allclose(corner[corner > 0], background, rtol=1e-4)
+
+
+def test_given_mask_is_certain_where_no_window_has_looked():
+    session = session_on(l_shape())
+    prior = np.zeros(session.volume.shape, bool)
+    prior[2:4, 28:30, 2:4] = True
+    session.add_mask(Mask(prior, AFFINE))
+    session.add_click((8, 8, 8))
+    np.testing.assert_array_equal(session.probability[:8, 24:], prior[:8, 24:])
+
+
+def test_the_model_of_a_session_stays():
+    session = session_on(blocks())
+    with pytest.raises(AttributeError):
+        session.model = half_of_click()
 
 
 def test_given_mask_is_known_also_where_no_other_window_has_looked():

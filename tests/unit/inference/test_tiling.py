@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seganypet.inference.tiling import LogitBox, box_of, holds, merge, open_neighbours, window_around
+from seganypet.inference.tiling import LogitBox, apart, box_of, holds, merge, open_neighbours, window_around
 
 P = 8
 
@@ -43,6 +43,32 @@ def test_a_box_is_cut_out_of_the_whole(starts, start, size, based):
     np.testing.assert_allclose(box.logits, whole.crop(start, size), rtol=1e-5, atol=1e-6)
     inside = tuple(slice(s + 20, s + 20 + n) for s, n in zip(start, size, strict=True))
     np.testing.assert_array_equal(box.known, whole.known[inside])
+
+
+def test_a_given_mask_is_not_what_windows_said():
+    base = LogitBox((0, 0, 0), np.full((20, 20, 20), -5, np.float32), np.ones((20, 20, 20), bool))
+    known = merge([((2, 3, 4), constant(1))], (0, 0, 0), (20, 20, 20), base).known
+    assert known.sum() == P**3
+    assert known[2:10, 3:11, 4:12].all()
+
+
+@pytest.mark.parametrize(
+    ("windows", "groups"),
+    [
+        ([(0, 0, 0), (9, 0, 0), (18, 0, 0)], 3),
+        ([(0, 0, 0), (8, 8, 8)], 1),  # a corner in common
+        ([(0, 0, 0), (16, 0, 0), (8, 0, 0)], 1),  # joined by the last
+        ([(0, 0, 0), (0, 20, 20), (4, 0, 0), (4, 20, 20)], 2),
+        ([(0, 0, 0), (8, 0, 0), (16, 0, 0), (16, 8, 0), (16, 16, 0), (0, 12, 0)], 1),  # in the box of an L
+    ],
+)
+def test_windows_whose_boxes_lie_apart_are_told_apart(windows, groups):
+    found = apart(windows, P)
+    assert len(found) == groups
+    assert sorted(w for group in found for w in group) == sorted(windows)
+    for n, (start, size) in enumerate(box_of(group, P, (99, 99, 99)) for group in found):
+        for other, length in (box_of(group, P, (99, 99, 99)) for group in found[:n]):
+            assert any(a > b + m or b > a + n for a, b, n, m in zip(start, other, size, length, strict=True))
 
 
 def test_merging_changes_no_window():

@@ -1,0 +1,206 @@
+"""Where a target grows, where it stops, and what of the prediction belongs to it."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from seganypet.errors import SegAnyPETWarning
+from seganypet.inference import Session
+from seganypet.volume import Mask, Volume
+from synthetic_model import half_of_click
+
+AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
+PATCH = 16
+POLICIES = ("all", "newest")
+
+
+def session_on(suv: np.ndarray, **described) -> Session:
+    session = Session(half_of_click(patch_size=PATCH, **described))
+    session.set_volume(Volume(suv, AFFINE))
+    return session
+
+
+def hot(shape: tuple[int, int, int], *boxes: tuple[slice, slice, slice]) -> np.ndarray:
+    suv = np.ones(shape, np.float32)
+    for box in boxes:
+        suv[box] = 10.0
+    return suv
+
+
+LONG = (slice(2, 62), slice(8, 16), slice(8, 16))
+ENDS = [(slice(6, 10), slice(10, 14), slice(10, 14)), (slice(86, 90), slice(10, 14), slice(10, 14))]
+
+
+def windows_of(session: Session) -> dict:
+    return dict(session._state.evidence.windows)
+
+
+def given(session: Session, *boxes: tuple[slice, slice, slice]) -> np.ndarray:
+    """Let the session start from a mask; return it."""
+    prior = np.zeros(session.volume.shape, bool)
+    for box in boxes:
+        prior[box] = True
+    session.add_mask(Mask(prior, AFFINE))
+    return prior
+
+
+class TestLimit:
+    LIMIT = 4
+
+    @pytest.fixture
+    def leaking(self, monkeypatch) -> Session:
+        monkeypatch.setattr("seganypet.inference.growth._MAX_WINDOWS", self.LIMIT)
+        session = session_on(hot((64, 24, 24), LONG))
+        with pytest.warns(SegAnyPETWarning, match="growth stopped"):
+            session.add_click((32, 12, 12))
+        return session
+
+    def test_no_more_windows_than_that(self, leaking):
+        assert len(windows_of(leaking)) == self.LIMIT
+
+    def test_the_warning_points_at_the_click(self, monkeypatch):
+        monkeypatch.setattr("seganypet.inference.growth._MAX_WINDOWS", 2)
+        with pytest.warns(SegAnyPETWarning) as caught:
+            session_on(hot((64, 24, 24), LONG)).add_click((32, 12, 12))
+        assert [w.filename for w in caught] == [__file__]
+
+    def test_a_target_complete_at_the_limit_gives_no_warning(self, monkeypatch):
+        session = session_on(hot((64, 24, 24), LONG))
+        session.add_click((32, 12, 12))
+        monkeypatch.setattr("seganypet.inference.growth._MAX_WINDOWS", len(windows_of(session)))
+        session.reset()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            session.add_click((32, 12, 12))
+
+    def test_a_negative_click_is_decoded_in_all_windows_that_hold_it(self, leaking):
+        before = windows_of(leaking)
+        held = [w for w in before if w[0] + 1.6 <= 34 <= w[0] + PATCH - 2.6]
+        assert len(held) >= 2
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SegAnyPETWarning)
+            mask = leaking.add_click((34, 12, 12), positive=False).array
+        after = windows_of(leaking)
+        assert list(after) == list(before)
+        assert [w for w in after if after[w] is not before[w]] == held
+        assert not mask[34, 12, 12]
+
+    def test_excluding_what_leaks_ends_the_warning(self, leaking):
+        last = max(windows_of(leaking))[0] + PATCH - 3
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            mask = leaking.add_click((last, 12, 12), positive=False).array
+        assert not caught
+        assert not mask[last:].any()
+
+
+class TestNegativeClickInNewWindow:
+    def test_under_newest_it_comes_after_the_middle_of_what_is_known(self):
+        session = session_on(hot((64, 24, 24), LONG), prompt_policy="newest", passes=(3, 2))
+        given(session, LONG)
+        mask = session.add_click((44, 12, 12), positive=False).array
+        seen = session.model.network.seen
+        assert [labels.tolist() for _, labels, _ in seen[:5]] == [[[1]]] * 3 + [[[0]]] * 2
+        assert all(low_res is not None for _, _, low_res in seen)
+        assert not mask[44, 12, 12]
+
+    def test_under_all_it_comes_with_the_middle_of_what_is_known(self):
+        session = session_on(hot((64, 24, 24), LONG))
+        given(session, LONG)
+        session.add_click((44, 12, 12), positive=False)
+        assert session.model.network.seen[0][1].tolist() == [[1, 0]]
+
+    @pytest.mark.parametrize("policy", POLICIES)
+    def test_alone_it_opens_none_and_excludes_its_voxel(self, policy):
+        session = session_on(hot((96, 24, 24), *ENDS), prompt_policy=policy)
+        before = session.add_click((8, 12, 12)).array
+        windows, decoded = windows_of(session), session.model.network.decoded
+        after = session.add_click((88, 12, 12), positive=False).array
+        assert list(windows_of(session)) == list(windows)
+        assert session.model.network.decoded == decoded
+        np.testing.assert_array_equal(after, before)
+        session.add_click((88, 12, 12))  # what is clicked later is found all the same
+        assert session.mask.array[ENDS[1]].all()
+
+    def test_a_stand_in_is_looked_for_only_where_it_is_shown(self, monkeypatch):
+        session = session_on(hot((64, 24, 24), LONG), prompt_policy="newest")
+        given(session, LONG)
+        session.add_click((44, 12, 12), positive=False)
+        monkeypatch.setattr("seganypet.inference.growth.deepest_voxel", None)
+        session.add_click((45, 12, 12), positive=False)
+
+
+def test_windows_apart_are_merged_apart():
+    session = session_on(hot((96, 24, 24), *ENDS))
+    session.add_click((8, 12, 12))
+    mask = session.add_click((88, 12, 12)).array
+    boxes = list(session._growth.merged(session._state.evidence))
+    assert [box.logits.shape for box in boxes] == [(PATCH,) * 3] * 2
+    np.testing.assert_array_equal(mask, session.volume.array > 1)
+    assert not session.probability[20:76].any()
+    assert (session.probability > 0.9).sum() == mask.sum()
+
+
+def test_what_no_click_touches_is_dropped_also_in_windows_apart():
+    suv = hot((96, 24, 24), *ENDS)
+    suv[86:90, 16:18, 10:14] = 10.0  # in the second window, apart from the second click's block
+    session = session_on(suv)
+    session.add_click((8, 12, 12))
+    mask = session.add_click((88, 12, 12)).array
+    assert not mask[86:90, 16:18].any()
+    assert mask[ENDS[1]].all()
+
+
+def test_a_prediction_that_misses_its_clicks_is_shown(monkeypatch):
+    session = session_on(hot((16, 16, 16), (slice(2, 6), slice(2, 6), slice(2, 6))))
+    logits = torch.full((1, 1, 16, 16, 16), -4.0)
+    logits[:, :, 2:6, 2:6, 2:6] = 4.0
+    monkeypatch.setattr(session.model, "decode", lambda *_: logits)
+    mask = session.add_click((8, 8, 8)).array
+    assert mask[2:6, 2:6, 2:6].all()
+
+
+def test_what_touches_the_given_mask_belongs_to_the_target():
+    session = session_on(hot((24, 24, 24), (slice(4, 10), slice(4, 8), slice(4, 8)), (slice(14, 18),) * 3))
+    given(session, (slice(2, 6), slice(4, 8), slice(4, 8)))
+    mask = session.add_click((16, 16, 16)).array
+    assert session.mask.array[2:6, 4:8, 4:8].all()
+    assert mask[14:18, 14:18, 14:18].all()
+
+
+def test_into_the_given_mask_the_target_does_not_grow():
+    session = session_on(hot((64, 24, 24), LONG))
+    given(session, LONG)
+    session.add_click((32, 12, 12))
+    assert len(windows_of(session)) == 1
+
+
+def test_a_click_near_the_face_of_a_window_gets_another():
+    session = session_on(hot((64, 24, 24), (slice(26, 38), slice(8, 16), slice(8, 16))))
+    session.add_click((32, 12, 12))
+    assert list(windows_of(session)) == [(24, 4, 4)]
+    session.add_click((38, 12, 12))  # 1.5 voxels from the face at 39.5
+    assert len(windows_of(session)) == 2
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_lone_window_on_a_given_mask_is_shown_its_own_logits(policy):
+    block = (slice(26, 38), slice(8, 16), slice(8, 16))
+    session = session_on(hot((64, 24, 24), block), prompt_policy=policy)
+    given(session, block)
+    session.add_click((32, 12, 12), positive=False)
+    (own,) = windows_of(session).values()
+    session.add_click((33, 12, 12), positive=False)
+    assert torch.equal(session.model.network.seen[-1][2], own)
+
+
+def test_beyond_the_image_a_given_mask_says_nothing():
+    session = session_on(hot((24, 24, 24), (slice(0, 6),) * 3))
+    given(session, (slice(0, 4),) * 3)
+    prior = session._state.evidence.prior.crop((-2, 0, 0), (4, 2, 2))
+    assert (prior[:2] == 0).all()
+    assert (prior[2:] == 5).all()
