@@ -72,9 +72,8 @@ class Growth:
         boxes = list(self.merged(state))
         predicted = [box.logits > 0 for box in boxes]
         kept = [connected_to(p, _seeds(box, state)) for p, box in zip(predicted, boxes, strict=True)]
-        if any(
-            k.any() for k in kept
-        ):  # else the prediction misses its own clicks: show it rather than nothing
+        # Where the prediction misses its own clicks, it is shown rather than nothing.
+        if any(k.any() for k in kept):
             for box, p, k in zip(boxes, predicted, kept, strict=True):
                 np.negative(box.logits, out=box.logits, where=p & ~k)
         return boxes

@@ -63,12 +63,14 @@ def overlap(
         start_ijk: First voxel of the box, in voxel coordinates of the array.
 
     Raises:
-        GeometryError: One of them is not three-dimensional.
+        GeometryError: One of them is not three-dimensional, or the start is no voxel.
     """
     if not len(shape) == len(size) == len(start_ijk) == 3:
         raise GeometryError(
             f"box of size {size} at {tuple(start_ijk)} in an array of shape {shape}; expected three axes each"
         )
+    if not _are_whole(start_ijk):
+        raise GeometryError(f"box that starts at {tuple(start_ijk)}; expected whole voxels: round them")
     in_array, in_box = [], []
     for n, extent, start in zip(shape, size, start_ijk, strict=True):
         first = min(max(start, 0), n)
@@ -93,7 +95,11 @@ def check_size(size: Sequence[int]) -> None:
     """Refuse what is no size of a box.
 
     Raises:
-        GeometryError: Not three numbers, or one is not positive.
+        GeometryError: Not three whole numbers, or one is not positive.
     """
-    if len(size) != 3 or min(size) < 1:
+    if len(size) != 3 or not _are_whole(size) or min(size) < 1:
         raise GeometryError(f"box of size {tuple(size)}; expected three positive numbers of voxels")
+
+
+def _are_whole(numbers: Sequence[object]) -> bool:
+    return all(isinstance(n, (int, np.integer)) for n in numbers)

@@ -87,7 +87,7 @@ class ModelGrid:
         Raises:
             GeometryError: The array has not the volume's shape.
         """
-        return self._resampled(array, [slice(0, n) for n in self.shape])
+        return self._resampled(self.orientation.apply(array), [slice(0, n) for n in self.shape])
 
     def crop(
         self,
@@ -111,12 +111,13 @@ class ModelGrid:
             GeometryError: The array has not the volume's shape, or start and size are no box.
         """
         check_size(size)
+        canonical = self.orientation.apply(array)
         in_grid, in_box = overlap(self.shape, tuple(size), start_ijk)
         if all((part.start, part.stop) == (0, n) for part, n in zip(in_box, size, strict=True)):
-            return self._resampled(array, in_grid)
+            return self._resampled(canonical, in_grid)
         box = np.full(tuple(size), pad_value, dtype=np.float32)
         if box[in_box].size:
-            box[in_box] = self._resampled(array, in_grid)
+            box[in_box] = self._resampled(canonical, in_grid)
         return box
 
     def to_model_ijk(self, ijk: npt.ArrayLike) -> Points:
@@ -187,9 +188,8 @@ class ModelGrid:
             mask[slices] = values > level
         return mask
 
-    def _resampled(self, array: npt.NDArray[Any], box: Sequence[slice]) -> FloatArray:
-        """Return a box inside the working grid, resampled from the native voxels that it touches."""
-        canonical = self.orientation.apply(array)
+    def _resampled(self, canonical: npt.NDArray[Any], box: Sequence[slice]) -> FloatArray:
+        """Return a box inside the working grid, resampled from the canonical voxels that it touches."""
         i, j, k = (
             axis_weights(n_in, n_out, scale=float(scale), rows=rows)
             for n_in, n_out, scale, rows in zip(canonical.shape, self.shape, self._scale, box, strict=True)

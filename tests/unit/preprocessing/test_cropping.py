@@ -82,7 +82,7 @@ def test_nothing_has_no_bounding_box():
     assert bounding_box(np.zeros((3, 4, 5), dtype=bool)) is None
 
 
-@pytest.mark.parametrize("size", [(2, 2), (2, 0, 2), (2, -1, 2)])
+@pytest.mark.parametrize("size", [(2, 2), (2, 0, 2), (2, -1, 2), (2, 2.0, 2)])
 def test_refuses_a_size_that_is_no_box(size):
     with pytest.raises(GeometryError, match="three positive numbers"):
         crop_or_pad(np.zeros((3, 3, 3)), (0, 0, 0), size)
@@ -95,3 +95,8 @@ def test_refuses_arrays_that_are_not_3d():
         paste(np.zeros((3, 3, 3)), np.zeros((1, 1)), (0, 0, 0))
     with pytest.raises(GeometryError, match="three axes each"):
         paste(np.zeros((3, 3, 3)), np.zeros((1, 1, 1)), (0, 0))
+
+
+def test_refuses_a_start_between_voxels():
+    with pytest.raises(GeometryError, match=r"starts at \(0, 1.5, 0\); expected whole voxels"):
+        crop_or_pad(np.zeros((3, 3, 3)), (0, 1.5, 0), (1, 1, 1))

@@ -389,6 +389,16 @@ class TestRefusals:
         with pytest.raises(GeometryError, match="native shape"):
             ModelGrid.of(np.eye(4), SHAPE, SPACING_MM).resample(np.zeros((3, 4, 5)))
 
+    def test_array_of_another_shape_also_beside_the_grid(self):
+        grid = ModelGrid.of(np.eye(4), SHAPE, SPACING_MM)
+        with pytest.raises(GeometryError, match="native shape"):
+            grid.crop(np.zeros((3, 4, 5)), (999, 0, 0), (2, 2, 2))
+
+    @pytest.mark.parametrize(("start", "size"), [((0.5, 0, 0), (2, 2, 2)), ((0, 0, 0), (2.0, 2, 2))])
+    def test_box_between_voxels(self, start, size):
+        with pytest.raises(GeometryError, match="voxels"):
+            ModelGrid.of(np.eye(4), SHAPE, SPACING_MM).crop(np.zeros(SHAPE), start, size)
+
     def test_mask_of_another_shape(self):
         grid = ModelGrid.of(np.eye(4), SHAPE, SPACING_MM)
         with pytest.raises(GeometryError, match="in place of the volume's shape"):
