@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from seganypet.evaluation.fresh_process import in_fresh_process, peak_resident_bytes
 from seganypet.inference import Session
 from seganypet.volume import Mask, Volume
 from synthetic_model import half_of_click
@@ -23,8 +25,13 @@ WINDOW_BYTES = 4 * PATCH**3  # 0.1 MB
 @pytest.fixture
 def session() -> Session:
     """A lesion of 18 mm in a body of 480 × 480 × 600 mm, and a network that works at 1.5 mm."""
-    suv = np.ones(SHAPE, np.float32)
-    suv[tuple(slice(c - 1, c + 2) for c in CENTRE)] = 10
+    return lesion()
+
+
+def lesion(shape: tuple[int, int, int] = SHAPE, *others: tuple[int, int, int]) -> Session:
+    suv = np.ones(shape, np.float32)
+    for centre in (tuple(n // 2 for n in shape), *others):
+        suv[tuple(slice(c - 1, c + 2) for c in centre)] = 10
     session = Session(half_of_click(patch_size=PATCH, shrink=SHRINK, spacing_mm=WORKING_MM))
     session.set_volume(Volume(suv, AFFINE))
     return session
@@ -87,3 +94,31 @@ def test_probability_and_uncertainty_cost_themselves_once(session):
     session.add_click(CENTRE)
     for name in ("probability", "uncertainty"):
         assert traced(lambda name=name: getattr(session, name)) < 1.2 * session.volume.array.nbytes + 1e6
+
+
+def raised_resident() -> dict[str, int]:
+    """Return by how many bytes each of a reader's acts raised the process's peak memory, torch's included."""
+    lesion((8, 8, 8)).add_click((4, 4, 4))  # what the libraries need at their first use is no session's
+    far = (8, 8, 8)
+    session = lesion(SHAPE, far)
+    acts: dict[str, Callable[[], object]] = {
+        "volume": lambda: session.set_volume(session.volume),
+        "click": lambda: session.add_click(CENTRE),
+        "click far away": lambda: session.add_click(far),
+        "probability": lambda: session.probability,
+        "undo": session.undo,
+        "mask": lambda: session.add_mask(session.mask),
+        "click on it": lambda: session.add_click(CENTRE),
+    }
+    raised = {}
+    for name, act in acts.items():
+        before = peak_resident_bytes()
+        act()
+        raised[name] = peak_resident_bytes() - before
+    return raised
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is Linux's to tell")
+def test_nothing_raises_the_memory_of_the_process_by_a_part_of_the_working_grid():
+    for name, raised in in_fresh_process(raised_resident, threads=1).items():
+        assert raised < 0.1 * WORKING_GRID_BYTES, name
