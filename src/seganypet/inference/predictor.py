@@ -136,6 +136,5 @@ class Predictor:
 
 
 def _bytes_of(embedding: Any) -> int:
-    """Return the bytes of an embedding, a tensor or a tuple of them."""
-    parts = [embedding] if isinstance(embedding, torch.Tensor) else embedding
-    return sum(part.nbytes for part in parts)
+    """Return the bytes of an embedding: a tensor, or a tuple of embeddings."""
+    return embedding.nbytes if isinstance(embedding, torch.Tensor) else sum(map(_bytes_of, embedding))
