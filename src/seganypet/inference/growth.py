@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage
 from torch import Tensor
 
 from seganypet.errors import SegAnyPETWarning
 from seganypet.inference.predictor import Predictor
 from seganypet.inference.prior import Prior
+from seganypet.inference.regions import click_seeds, connected_to, stand_in
 from seganypet.inference.tiling import (
     LogitBox,
     Start,
@@ -25,9 +25,9 @@ from seganypet.inference.tiling import (
     open_neighbours,
     window_around,
 )
-from seganypet.preprocessing.cropping import bounding_box
+from seganypet.preprocessing.cropping import crop_or_pad
 from seganypet.preprocessing.orientation import Shape
-from seganypet.prompts import Click, deepest_voxel, largest_component
+from seganypet.prompts import Click, largest_component
 from seganypet.volume import BoolArray, FloatArray
 
 # More windows than any organ needs (a whole body at 4 mm has about 100): a target that leaks stops here.
@@ -80,19 +80,25 @@ class Growth:
 
     def click(self, state: Evidence) -> dict[Start, Tensor]:
         """Return the windows after the newest click: those that hold it decoded again, then grown."""
-        windows, newest, refused = dict(state.windows), state.placed[-1], False
-        queue = deque(self._windows_of(newest, windows))
+        windows, refused = dict(state.windows), False
+        clicked = self._windows_of(state.placed[-1], windows)
+        queue, reached = deque(clicked), dict[Start, BoolArray]()
         while queue:
             window = queue.popleft()
             first = window not in windows
-            if first and len(windows) >= _MAX_WINDOWS:
+            if first and len(windows) >= _MAX_WINDOWS and window not in clicked:
                 refused = True
                 continue
-            clicks, previous = self._prompts(window, windows, state)
-            if first and clicks and not any(c.positive for c in clicks):
+            clicks, previous = self._prompts(window, windows, state, reached.pop(window, None))
+            if first and not any(c.positive for c in clicks):
                 continue  # nothing is known here that a negative click could exclude
             windows[window] = self._predictor.decode(window, clicks, previous, first=first)
-            queue += [n for n in self._neighbours(window, clicks, windows, state) if n not in queue]
+            for neighbour, region in self._neighbours(window, clicks, windows, state):
+                if neighbour not in queue:
+                    queue.append(neighbour)
+                    reached[neighbour] = region
+                elif neighbour in reached:
+                    reached[neighbour] |= region
         if refused:
             warnings.warn(
                 f"the target spans more than {_MAX_WINDOWS} windows: growth stopped; exclude with a negative click",
@@ -116,11 +122,12 @@ class Growth:
         return [(i, j, k)]
 
     def _prompts(
-        self, window: Start, windows: Mapping[Start, Tensor], state: Evidence
+        self, window: Start, windows: Mapping[Start, Tensor], state: Evidence, reached: BoolArray | None
     ) -> tuple[list[Click], Tensor | None]:
         """Return the clicks inside a window, in its voxels, and the logits so far, None where nothing is known.
 
-        Without a positive click, the middle of what is known stands in for one where it will be shown.
+        Without a positive click, the middle of what is known of the target stands in for one where it will be shown:
+        of the part that is connected to `reached`, if the target grew into the window there.
         """
         clicks = [_moved(c, window) for c in state.placed if holds(window, c.ijk, self._predictor.size)]
         own, alone = windows.get(window), list(windows) == [window]
@@ -130,9 +137,11 @@ class Growth:
         context = self._context(window, windows, state)
         if context is None:
             return clicks, None
-        if not enough and (context > 0).any():
-            i, j, k = deepest_voxel(largest_component(context > 0), (1.0, 1.0, 1.0))
-            clicks.insert(0, Click((i, j, k)))
+        if not enough:
+            inside = context > 0
+            middle = stand_in(inside if reached is None else connected_to(inside, reached), clicks)
+            if middle is not None:
+                clicks.insert(0, middle)
         return clicks, own if alone else self._predictor.previous(window, context, own)
 
     @property
@@ -141,20 +150,25 @@ class Growth:
 
     def _neighbours(
         self, window: Start, clicks: Sequence[Click], windows: Mapping[Start, Tensor], state: Evidence
-    ) -> list[Start]:
-        """Return the new windows that the target, as far as it is connected to the prompts and new, reaches into."""
+    ) -> Iterator[tuple[Start, BoolArray]]:
+        """Yield the new windows that the target, as far as it is connected to the prompts and new, reaches into.
+
+        Each comes with what of the target it shares with this window, bool in its own voxels.
+        """
         if all(n in windows for _, _, n in neighbours(window, self._predictor.size, self._shape)):
-            return []
+            return
         context = self._context(window, windows, state)
         if context is None or not self._open(context > 0, window, windows):
-            return []  # not even unconnected parts reach a face
+            return  # not even unconnected parts reach a face
         if self._shows_newest and not any(c.positive for c in clicks):
             region = largest_component(context > 0)  # that which a stand-in would lie in
         else:
             region = connected_to(context > 0, click_seeds(clicks, (0, 0, 0), context.shape))
         if state.prior is not None:
             region &= state.prior.crop(window, context.shape) <= 0
-        return self._open(region, window, windows)
+        for neighbour in self._open(region, window, windows):
+            moved = tuple(a - b for a, b in zip(neighbour, window, strict=True))
+            yield neighbour, crop_or_pad(region, moved, region.shape)
 
     def _open(self, region: BoolArray, window: Start, windows: Mapping[Start, Tensor]) -> list[Start]:
         return [n for n in open_neighbours(region, window, self._shape) if n not in windows]
@@ -178,30 +192,6 @@ class Growth:
         """Return the logits of windows merged on a box; they are brought to the patch's resolution one by one."""
         logits = ((s, self._predictor.logits(low_res)) for s, low_res in windows.items())
         return merge(logits, start, size, prior)
-
-
-def connected_to(mask: BoolArray, seeds: BoolArray) -> BoolArray:
-    """Return the 26-connected components of a mask that touch a seed."""
-    connected = np.zeros_like(mask)
-    box = bounding_box(mask)
-    if box is None:
-        return connected
-    labels, count = ndimage.label(mask[box], structure=np.ones((3, 3, 3), dtype=bool))
-    touched = np.zeros(count + 1, dtype=np.bool_)
-    touched[labels[seeds[box]]] = True
-    touched[0] = False
-    connected[box] = touched[labels]
-    return connected
-
-
-def click_seeds(clicks: Sequence[Click], start: Start, shape: tuple[int, ...]) -> BoolArray:
-    """Return the voxels around the positive clicks, one voxel to each side, on a box of the working grid."""
-    seeds = np.zeros(shape, dtype=np.bool_)
-    for click in clicks:
-        if click.positive:
-            centre = [round(c) - s for c, s in zip(click.ijk, start, strict=True)]
-            seeds[tuple(slice(max(0, c - 1), max(0, c + 2)) for c in centre)] = True
-    return seeds
 
 
 def _seeds(box: LogitBox, state: Evidence) -> BoolArray:

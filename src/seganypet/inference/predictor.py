@@ -60,7 +60,7 @@ class Predictor:
         Args:
             window: First voxel of the window on the working grid; beyond the image, air is assumed.
             clicks: In voxels of the window, in order; under the policy "newest" the last one is shown, in a new
-                window after the newest positive one, since a negative click has nothing to exclude from before.
+                window the newest positive one and then all negative ones, which now have something to exclude from.
             previous: What `decode` returned before, or `previous`, or None where nothing is known.
             first: Whether the window is seen for the first time, which the model may give more passes.
         """
@@ -107,8 +107,8 @@ class Predictor:
         if self.model.description.prompt_policy == "all":
             return [clicks]
         positive = [click for click in clicks if click.positive]
-        if first and positive and not clicks[-1].positive:
-            return [positive[-1:], clicks[-1:]]
+        if first and positive:
+            return [positive[-1:], *([click] for click in clicks if not click.positive)]
         return [clicks[-1:]]
 
     def _decode(

@@ -12,9 +12,10 @@ from seganypet.errors import GeometryError, PromptError, UsageError
 from seganypet.inference.growth import Evidence, Growth
 from seganypet.inference.predictor import Predictor
 from seganypet.inference.prior import Prior
+from seganypet.inference.regions import voxel_of
 from seganypet.inference.tiling import LogitBox
 from seganypet.models.model import SegmentationModel
-from seganypet.preprocessing.model_grid import ModelGrid
+from seganypet.preprocessing.model_grid import KNOWN_SHARE, ModelGrid
 from seganypet.preprocessing.working_image import WorkingImage
 from seganypet.prompts import Click
 from seganypet.volume import BoolArray, FloatArray, Mask, Volume
@@ -207,7 +208,7 @@ class Session:
         merged.logits[~merged.known] = 0
         slices, logits = self._grid.restore_values(merged.logits, merged.start)
         _, share = self._grid.restore_values(merged.known.astype(np.float32), merged.start)
-        known = share >= 0.5
+        known = share >= KNOWN_SHARE
         np.divide(logits, share, out=logits, where=known)
         np.copyto(probability[slices], expit(logits, out=logits), where=known)
 
@@ -224,14 +225,8 @@ class Session:
         state, shape = self._state, self.volume.shape
         mask = np.zeros(shape, dtype=np.bool_) if state.prior is None else state.prior.copy()
         for target in self._growth.target(state.evidence):
-            self._grid.restore(target.logits, target.start, out=mask)
+            self._grid.restore(target.logits, target.start, known=target.known, out=mask)
         for click in state.clicks:
-            mask[_voxel(click, shape)] = click.positive
+            mask[voxel_of(click, shape)] = click.positive
         mask.setflags(write=False)
         return mask
-
-
-def _voxel(click: Click, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return the voxel that a click lies in."""
-    i, j, k = (min(max(int(np.floor(c + 0.5)), 0), n - 1) for c, n in zip(click.ijk, shape, strict=True))
-    return i, j, k

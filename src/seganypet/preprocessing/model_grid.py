@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,14 @@ from seganypet.preprocessing.orientation import Orientation, Points, Shape, Slic
 from seganypet.preprocessing.resampling import axis_weights, bands, linear_weights, resample, used_columns
 from seganypet.volume import Affine, BoolArray, FloatArray, check_affine
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+
 # More than twice what the longest scanners see; more is an affine in other units than mm.
 _MAX_EXTENT_MM = 5000.0
 # Part of a working voxel by which the field of view may stand out without getting a voxel for it.
 _SLACK = 1e-3
+# A voxel is known if so much of what it is interpolated from is.
+KNOWN_SHARE = 0.5
 # Voxels that are interpolated and thresholded at once (2 MB of float32); bounds the memory of `restore`.
 _RESTORED_VOXELS = 1 << 19
 
@@ -157,6 +161,7 @@ class ModelGrid:
         start_ijk: Sequence[int],
         *,
         level: float = 0.0,
+        known: BoolArray | None = None,
         out: BoolArray | None = None,
     ) -> BoolArray:
         """Return the native mask of a box of logits: true where the interpolated value exceeds the level.
@@ -165,16 +170,23 @@ class ModelGrid:
             logits: Values of the box, float32, canonical order.
             start_ijk: First voxel of the box on the working grid; the box may reach beyond the grid.
             level: Values above it are inside.
+            known: Which voxels of the box count, bool of its shape; by default all. A native voxel of which less
+                than half is known stays as it is.
             out: Mask of the volume's shape to write the box into; voxels outside the box stay as they are.
                 By default a new one, false outside the box.
 
         Raises:
-            GeometryError: As for `restore_values`; or `out` has not the volume's shape.
+            GeometryError: As for `restore_values`; or `out` or `known` has another shape.
         """
         shape = self.orientation.native_shape
         mask = np.zeros(shape, dtype=np.bool_) if out is None else out
         if mask.shape != shape:
             raise GeometryError(f"mask of shape {mask.shape} in place of the volume's shape {shape}")
+        if known is not None and known.shape != logits.shape:
+            raise GeometryError(f"known of shape {known.shape} for a box of shape {logits.shape}")
+        if known is not None and not known.all():
+            self._restore_known(logits, known, start_ijk, level, mask)
+            return mask
         covered = self._covered(logits.shape, start_ijk)
         mask[self.orientation.invert_slices(covered)] = False
         # Between voxels at or below the level no value exceeds it: the box around the others, and one more, will do.
@@ -188,6 +200,17 @@ class ModelGrid:
             mask[slices] = values > level
         return mask
 
+    def _restore_known(
+        self, logits: FloatArray, known: BoolArray, start_ijk: Sequence[int], level: float, mask: BoolArray
+    ) -> None:
+        """Write into the mask what `restore` says of voxels that are known by half or more, from known ones alone."""
+        parts = zip(self._parts(logits, start_ijk), self._parts(known, start_ijk), strict=True)
+        for (values, first, weights), (certain, _, _) in parts:
+            inside = resample(np.where(certain, values, np.float32(level)), *weights) > level
+            slices, inside = self.orientation.invert_box(inside, first)
+            _, share = self.orientation.invert_box(resample(certain, *weights), first)
+            np.copyto(mask[slices], inside, where=share >= KNOWN_SHARE)
+
     def _resampled(self, canonical: npt.NDArray[Any], box: Sequence[slice]) -> FloatArray:
         """Return a box inside the working grid, resampled from the canonical voxels that it touches."""
         i, j, k = (
@@ -198,8 +221,8 @@ class ModelGrid:
         return resample(canonical[touched], i[:, touched[0]], j[:, touched[1]], k[:, touched[2]])
 
     def _parts(
-        self, values: FloatArray, start_ijk: Sequence[int]
-    ) -> Iterator[tuple[FloatArray, Shape, tuple[FloatArray, FloatArray, FloatArray]]]:
+        self, values: npt.NDArray[Scalar], start_ijk: Sequence[int]
+    ) -> Iterator[tuple[npt.NDArray[Scalar], Shape, tuple[FloatArray, FloatArray, FloatArray]]]:
         """Yield pieces of a box along its last axis with their first native voxel and weights."""
         first, (i, j, k) = self._box_weights(values.shape, start_ijk)
         if 0 in (len(i), len(j), len(k)):

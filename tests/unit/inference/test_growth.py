@@ -10,6 +10,8 @@ import torch
 
 from seganypet.errors import SegAnyPETWarning
 from seganypet.inference import Session
+from seganypet.inference.regions import stand_in
+from seganypet.prompts import Click
 from seganypet.volume import Mask, Volume
 from synthetic_model import half_of_click
 
@@ -97,8 +99,68 @@ class TestLimit:
         assert not caught
         assert not mask[last:].any()
 
+    def test_a_click_beside_all_windows_is_decoded_all_the_same(self, monkeypatch):
+        monkeypatch.setattr("seganypet.inference.growth._MAX_WINDOWS", self.LIMIT)
+        session = session_on(hot((96, 24, 24), LONG, (slice(82, 90), slice(8, 16), slice(8, 16))))
+        with pytest.warns(SegAnyPETWarning):
+            session.add_click((32, 12, 12))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            mask = session.add_click((86, 12, 12)).array
+        assert mask[82:90, 8:16, 8:16].all()
+
+    def test_a_negative_click_near_the_last_face_is_decoded_all_the_same(self, leaking):
+        before, last = leaking.mask.array, max(windows_of(leaking))[0] + PATCH - 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SegAnyPETWarning)
+            mask = leaking.add_click((last, 12, 12), positive=False).array
+        assert before.sum() - mask.sum() > 100
+
+
+class TestStandIn:
+    """The positive click that is shown to windows which the target grows into, and that hold none of the reader's."""
+
+    THIN = (slice(2, 62), slice(12, 15), slice(12, 15))
+
+    @pytest.mark.parametrize("policy", POLICIES)
+    def test_it_lies_in_the_target_and_not_in_a_larger_hotter_organ_beside_it(self, policy):
+        suv = hot((64, 32, 32), self.THIN)
+        suv[2:62, 17:24, 12:20] = 30.0
+        session = session_on(suv, prompt_policy=policy)
+        mask = session.add_click((32, 13, 13)).array
+        assert mask[self.THIN].all()
+        alone = session_on(hot((64, 32, 32), self.THIN), prompt_policy=policy)
+        alone.add_click((32, 13, 13))
+        assert set(windows_of(session)) == set(windows_of(alone))
+
+    def test_it_is_not_where_a_negative_click_is(self):
+        bladder = (slice(70, 79), slice(8, 17), slice(8, 17))
+        session = session_on(hot((96, 24, 24), bladder))
+        given(session, bladder)
+        mask = session.add_click((74, 12, 12), positive=False).array
+        coords, labels, _ = session.model.network.seen[0]
+        assert labels.tolist() == [[1, 0]]
+        assert (coords[0, 0] != coords[0, 1]).any()
+        assert mask.sum() < 9**3 / 2
+
+    def test_there_is_none_where_nothing_is_known_of_the_target(self):
+        assert stand_in(np.zeros((3, 3, 3), bool), []) is None
+        lone = np.zeros((3, 3, 3), bool)
+        lone[1, 2, 0] = True
+        assert stand_in(lone, []) == Click((1, 2, 0))
+        assert stand_in(lone, [Click((1.4, 1.6, -0.3), positive=False)]) is None
+        assert lone.sum() == 1  # the target itself is left as it is
+
 
 class TestNegativeClickInNewWindow:
+    def test_under_newest_it_is_shown_once_a_positive_one_came(self):
+        session = session_on(hot((96, 24, 24), *ENDS), prompt_policy="newest")
+        session.add_click((8, 12, 12))
+        session.add_click((92, 12, 12), positive=False)
+        before = len(session.model.network.seen)
+        session.add_click((87, 12, 12))
+        assert [labels.tolist() for _, labels, _ in session.model.network.seen[before:]] == [[[1]], [[0]]]
+
     def test_under_newest_it_comes_after_the_middle_of_what_is_known(self):
         session = session_on(hot((64, 24, 24), LONG), prompt_policy="newest", passes=(3, 2))
         given(session, LONG)
@@ -130,7 +192,7 @@ class TestNegativeClickInNewWindow:
         session = session_on(hot((64, 24, 24), LONG), prompt_policy="newest")
         given(session, LONG)
         session.add_click((44, 12, 12), positive=False)
-        monkeypatch.setattr("seganypet.inference.growth.deepest_voxel", None)
+        monkeypatch.setattr("seganypet.inference.regions.deepest_voxel", None)
         session.add_click((45, 12, 12), positive=False)
 
 

@@ -187,6 +187,24 @@ def test_given_mask_is_certain_where_no_window_has_looked():
     np.testing.assert_array_equal(session.probability[:8, 24:], prior[:8, 24:])
 
 
+def test_given_mask_finer_than_the_working_grid_is_kept_where_no_window_has_looked():
+    session = session_on(np.kron(l_shape(), np.ones((4, 4, 4), np.float32)), np.diag([1.0, 1.0, 1.0, 1.0]))
+    vessel = np.zeros(session.volume.shape, bool)
+    vessel[9:11, 116:126, 9:11] = True
+    session.add_mask(Mask(vessel, session.volume.affine))
+    mask = session.add_click((32, 32, 32)).array
+    assert mask[vessel].all()
+    assert mask.sum() > vessel.sum()
+
+
+def test_mask_and_probability_agree_also_at_the_border_of_what_is_known():
+    suv = l_shape()
+    suv[5, 12:26, 8] = 10.0  # one voxel thin: opens no window, and runs into the corner that none sees
+    session = session_on(np.kron(suv, np.ones((4, 4, 4), np.float32)), np.diag([1.0, 1.0, 1.0, 1.0]))
+    mask = session.add_click((32, 32, 32)).array
+    np.testing.assert_array_equal(mask, session.probability > 0.5)
+
+
 def test_the_model_of_a_session_stays():
     session = session_on(blocks())
     with pytest.raises(AttributeError):

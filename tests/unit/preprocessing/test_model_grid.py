@@ -252,6 +252,30 @@ class TestRestore:
         assert not expected.all()
         np.testing.assert_array_equal(out, expected)
 
+    @pytest.mark.parametrize(("logit", "expected"), [(8.0, [4, 5, 6, 7, 9]), (-1.0, [9])])
+    def test_what_is_less_than_half_known_stays_by_hand(self, logit, expected):
+        # native 1 mm, working 4 mm: the known voxel has its centre at 6 mm, the unknown one at 10 mm
+        grid = ModelGrid.of(np.eye(4), (16, 1, 1), 4.0)
+        out = np.zeros((16, 1, 1), dtype=bool)
+        out[[5, 9]] = True
+        logits, known = np.array([[[logit]], [[8.0]]], dtype=np.float32), np.array([[[True]], [[False]]])
+        grid.restore(logits, (1, 0, 0), known=known, out=out)
+        assert np.flatnonzero(out).tolist() == expected
+
+    def test_all_known_is_as_if_nothing_were_said(self):
+        grid = ModelGrid.of(self.AFFINE, SHAPE, SPACING_MM)
+        logits = np.random.default_rng(0).standard_normal(grid.shape).astype(np.float32)
+        known = np.ones(grid.shape, dtype=bool)
+        expected = grid.restore(logits, (0, 0, 0))
+        np.testing.assert_array_equal(grid.restore(logits, (0, 0, 0), known=known), expected)
+        grid._restore_known(logits, known, (0, 0, 0), 0.0, other := np.zeros(SHAPE, dtype=bool))
+        np.testing.assert_array_equal(other, expected)
+
+    def test_known_of_another_shape_is_refused(self):
+        grid = ModelGrid.of(self.AFFINE, SHAPE, SPACING_MM)
+        with pytest.raises(GeometryError, match="known of shape"):
+            grid.restore(np.zeros((5, 4, 3), np.float32), (2, 1, 3), known=np.ones((5, 4, 2), bool))
+
     @pytest.mark.parametrize("voxels", [1, 1000, 100_000])
     def test_pieces_make_no_difference(self, voxels, monkeypatch):
         monkeypatch.setattr("seganypet.preprocessing.model_grid._RESTORED_VOXELS", voxels)
