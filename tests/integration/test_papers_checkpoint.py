@@ -52,6 +52,7 @@ def test_segments_with_a_checkpoint_of_the_authors(pet, checkpoint, tmp_path, ca
     assert record["weights"]["name"] == "tiny"
     assert record["weights"]["architecture"] == "sam3d"
     assert record["weights"]["licence"] == "unknown"
+    assert record["weights"]["sha256"] == sha256_of(checkpoint)
     assert {"path": str(checkpoint), "sha256": sha256_of(checkpoint)}.items() <= record["inputs"][-1].items()
     assert record["config"]["working_spacing_mm"] == 1.5
     assert record["config"]["precision"] == "float32"

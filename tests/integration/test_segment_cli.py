@@ -314,7 +314,10 @@ def test_demo_finds_three_targets_in_a_simulated_scan(weights, tmp_path, monkeyp
     assert truth[tuple(int(c) for c in click["ijk"])]
     mask = read_mask(tmp_path / "liver.nii.gz").array
     assert record["dice"] == pytest.approx(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
-    assert "kidney_left" in capsys.readouterr().out
+    printed = capsys.readouterr().out.splitlines()
+    head, row = (next(line for line in printed if line.split()[:1] == [name]) for name in ("target", "liver"))
+    assert "true ml" in head
+    assert row.split()[5] == f"{truth.sum() * volume.voxel_volume_ml:.1f}"
 
 
 @pytest.mark.parametrize(

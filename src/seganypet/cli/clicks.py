@@ -76,7 +76,8 @@ def add_click_options(parser: argparse.ArgumentParser) -> None:
             "I,J,K",
             False,
             True,
-            "a voxel inside the target, counted from 0 in the file's own order",
+            "a voxel inside the target, counted from 0 in the file's own order; of a DICOM series column, row, and "
+            "slice, for axial slices from feet to head whatever the files' numbers",
         ),
         ("--negative", "I,J,K", False, False, "a voxel outside the target"),
         ("--click-mm", "X,Y,Z", True, True, "a point inside the target, RAS+ world coordinates in mm"),

@@ -25,6 +25,7 @@ from seganypet.cli.segmentation import (
 from seganypet.errors import UsageError
 
 if TYPE_CHECKING:
+    from seganypet.analysis.quantification import Measurement
     from seganypet.volume import Volume
 
 _OWN_TARGET = "mask"
@@ -75,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         seconds["preparing"] = stopwatch.lap()
         results = [segment_target(session, target.clicks, name=target.name) for target in targets]
     dices = [_dice(result, target) for result, target in zip(results, targets, strict=True)]
+    truths = [_measured(volume, target) for target in targets]
     this = Run(arguments=arguments, session=session, started=started, seconds=seconds, warnings=warnings)
     written = write_results(
         this,
@@ -83,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         title=f"Simulated FDG PET, seed {SEED}" if simulated else None,
         further={r.name: {"dice": dice} for r, dice in zip(results, dices, strict=True) if dice is not None},
     )
-    _report(volume, results, dices)
+    _report(volume, results, dices, truths)
     for path in [*(scan_outputs(folder) if simulated else ()), *written]:
         say(f"wrote {path}")
     say(DISCLAIMER)
@@ -125,19 +127,37 @@ def _dice(result: Segmented, target: Target) -> float | None:
     return dice(result.mask.array, target.truth)
 
 
-def _report(volume: Volume, results: Sequence[Segmented], dices: Sequence[float | None]) -> None:
+def _measured(volume: Volume, target: Target) -> Measurement | None:
+    """Return what the truth holds, where it is known."""
+    if target.truth is None:
+        return None
+    from seganypet.analysis.quantification import measure
+
+    return measure(volume, volume.like(target.truth))
+
+
+def _report(
+    volume: Volume,
+    results: Sequence[Segmented],
+    dices: Sequence[float | None],
+    truths: Sequence[Measurement | None],
+) -> None:
     known = any(dice is not None for dice in dices)
-    rows = [["target", "ml", "SUVmax", "SUVmean", *(["Dice"] if known else []), "seconds"]]
-    for result, dice in zip(results, dices, strict=True):
-        found = result.measurement
-        measured = [f"{found.volume_ml:.1f}", shown(found.suv_max, 2), shown(found.suv_mean, 2)]
-        rows.append(
-            [result.name, *measured, *([shown(dice, 3)] if known else []), f"{sum(result.seconds):.2f}"]
-        )
+    columns = ["ml", "SUVmax", "SUVmean"]
+    rows = [
+        ["target", *columns, *(["Dice", *(f"true {name}" for name in columns)] if known else []), "seconds"]
+    ]
+    for result, dice, truth in zip(results, dices, truths, strict=True):
+        compared = [] if truth is None else [shown(dice, 3), *_numbers(truth)]
+        rows.append([result.name, *_numbers(result.measurement), *compared, f"{sum(result.seconds):.2f}"])
     if not known:
         say(clicks_table(results[0].clicks, volume))
         say()
     say(table(rows))
     if known:
-        say("  One click each; Dice against the exact labels of the simulation.")
+        say("  One click each; Dice against, and true values of, the exact labels of the simulation.")
     say()
+
+
+def _numbers(found: Measurement) -> list[str]:
+    return [f"{found.volume_ml:.1f}", shown(found.suv_max, 2), shown(found.suv_mean, 2)]

@@ -90,13 +90,13 @@ def _shipped() -> list[dict[str, Any]]:
 
 
 def _described(weights: str) -> dict[str, Any]:
-    """Return the description of weights by name or path, with the file and what of it is only assumed."""
+    """Return the description of weights by name or path, and its file."""
     from dataclasses import asdict
 
     from seganypet.models.weights import describe_weights
 
-    path, description, assumed = describe_weights(weights)
-    return asdict(description) | {"file": str(path), "assumed": list(assumed)}
+    path, description = describe_weights(weights)
+    return asdict(description) | {"file": str(path)}
 
 
 def _report(facts: dict[str, Any]) -> None:
@@ -133,6 +133,7 @@ def _report_weights(description: dict[str, Any]) -> None:
     if assumed:
         values = description | description["config"]
         say(f"    assumed        {', '.join(f'{name} {values[name]}' for name in assumed)}")
+    say("    checked        names and shapes of the tensors; their numbers are when they are loaded")
     say(f"    licence        {description['licence']}")
     say(f"    made           {description['date'] or 'unknown'}")
     for entry in description["training_data"]:

@@ -94,7 +94,7 @@ def _record(
 ) -> dict[str, Any]:
     """Return the run record of a mask: all that is needed to make it again, and what was measured in it."""
     from seganypet.io import run_record
-    from seganypet.models.weights import weights_path
+    from seganypet.models.weights import sha256_of, weights_path
 
     arguments, volume, model = run.arguments, run.session.volume, run.session.model
     description, weights = model.description, weights_path(arguments.weights)
@@ -117,7 +117,7 @@ def _record(
         "weights": {
             "name": description.name,
             "path": str(weights),
-            "sha256": description.sha256,
+            "sha256": description.sha256 or sha256_of(weights),
             "architecture": description.architecture,
             "licence": description.licence,
             "date": description.date,

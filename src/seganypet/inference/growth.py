@@ -101,7 +101,8 @@ class Growth:
                     reached[neighbour] |= region
         if refused:
             warnings.warn(
-                f"the target spans more than {_MAX_WINDOWS} windows: growth stopped; exclude with a negative click",
+                f"the target spans more than {_MAX_WINDOWS} windows: growth stopped; exclude with a negative "
+                "click, or, if it leaks everywhere, check that unit, weights and scan fit each other",
                 SegAnyPETWarning,
                 stacklevel=3,
             )

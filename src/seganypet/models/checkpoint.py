@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import threading
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,8 @@ _SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [argparse.Nam
 _LOADING = threading.Lock()
 _RESAVE = (
     "python -c \"import torch; c = torch.load('checkpoint.pth', weights_only=False, map_location='cpu'); "
-    f"torch.save({{'{_TENSORS}': c['{_TENSORS}']}}, 'weights.pth')\""
+    f"c = c.get('{_TENSORS}', c) if isinstance(c, dict) else c; "
+    f"torch.save({{'{_TENSORS}': c if isinstance(c, dict) else c.state_dict()}}, 'weights.pth')\""
 )
 
 
@@ -63,16 +65,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """
     content = _load(path)
     found = content.get(_TENSORS, content) if isinstance(content, dict) else {}
-    if not isinstance(found, dict) or not found or not all(isinstance(t, Tensor) for t in found.values()):
-        held = (
-            f"a dict of {', '.join(map(repr, list(content)[:6])) or 'nothing'}"
-            if isinstance(content, dict)
-            else type(content).__name__
-        )
-        raise WeightsError(
-            f'{path}: no "{_TENSORS}" with tensors in it, nor tensors by name (it holds {held}); '
-            "choose a checkpoint of SegAnyPET or SAM-Med3D"
-        )
+    if not _are_tensors(found):
+        raise WeightsError(f"{path}: {_why_no_tensors(content)}")
     if odd := [printable(str(name)) for name, tensor in found.items() if not _is_plain(tensor)]:
         raise WeightsError(
             f"{path}: {odd[0]} is no dense tensor of real numbers; save the network's weights anew"
@@ -117,6 +111,33 @@ def save_checkpoint(model: nn.Module | SegmentationModel, path: str | os.PathLik
         torch.save(content, file)
 
 
+def _are_tensors(found: object) -> bool:
+    return isinstance(found, dict) and bool(found) and all(isinstance(t, Tensor) for t in found.values())
+
+
+def _why_no_tensors(content: object) -> str:
+    """Return what a file holds in place of a network's tensors, and the remedy."""
+    if not isinstance(content, dict):
+        held = type(content).__name__
+    elif elsewhere := [name for name, part in content.items() if _are_tensors(part)]:
+        name = printable(str(elsewhere[0]))
+        return (
+            f'has tensors under "{name}" and none under "{_TENSORS}"; if they are of SegAnyPET or SAM-Med3D, save '
+            f'them in a dict under "{_TENSORS}"'
+        )
+    elif isinstance(within := content.get(_TENSORS), dict) and any(
+        _are_tensors({0: t}) for t in within.values()
+    ):
+        odd = next(name for name, value in within.items() if not isinstance(value, Tensor))
+        return f'{printable(str(odd))} in "{_TENSORS}" is no tensor but {within[odd]!r:.40}; save the tensors alone'
+    else:
+        held = f"a dict of {', '.join(map(repr, list(content)[:6])) or 'nothing'}"
+    return (
+        f'no "{_TENSORS}" with tensors in it, nor tensors by name (it holds {held}); '
+        "choose a checkpoint of SegAnyPET or SAM-Med3D"
+    )
+
+
 def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -130,7 +151,9 @@ def _load(path: Path) -> Any:
     _refuse_compressed(path)
     # Of a file named .safetensors torch would expect another format.
     mapped = path.suffix != ".safetensors" and _head(path).startswith(_ZIP)
-    with _LOADING, _safe_classes(), path.open("rb") as file:
+    with _LOADING, _safe_classes(), warnings.catch_warnings(), path.open("rb") as file:
+        # What is wrong is said below.
+        warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
         try:
             return torch.load(path if mapped else file, weights_only=True, map_location="cpu", mmap=mapped)
         except Exception as error:  # bytes that are no checkpoint fail in any way

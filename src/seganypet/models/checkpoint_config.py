@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from seganypet.errors import UsageError, WeightsError
-from seganypet.models.filling import require_fit, unfilled
+from seganypet.models.filling import ANOTHER, require_fit, unfilled
 from seganypet.models.sam3d import SAM3DConfig, SegAny3D
 
 # The tensors that the configuration is read off, with their number of axes.
@@ -136,4 +136,4 @@ def _origin(tensors: Mapping[str, Tensor]) -> str:
         return 'its names begin with "module."; save model.module.state_dict() instead'
     if embedding is not None and embedding.ndim == 4:
         return "weights of a 2D network, as SAM and MedSAM; choose those of SegAnyPET or SAM-Med3D"
-    return "weights of another architecture?"
+    return ANOTHER

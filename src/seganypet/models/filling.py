@@ -15,6 +15,8 @@ from torch.overrides import TorchFunctionMode
 from seganypet.errors import WeightsError
 
 _SHOWN = 3
+# What tensors that do not fit may be, and the remedy.
+ANOTHER = "weights of another architecture? choose the original file of SegAnyPET, SAM-Med3D or your training"
 # What the functions of torch.nn.init call that cannot be intercepted themselves.
 _DRAWING = (Tensor.uniform_, Tensor.normal_)
 
@@ -74,7 +76,7 @@ def require_fit(
     tensors: Mapping[str, Tensor],
     path: Path,
     *,
-    hint: str = "weights of another architecture?",
+    hint: str = ANOTHER,
 ) -> None:
     """Refuse tensors whose names or shapes are not those of a network.
 
@@ -102,9 +104,7 @@ def require_fit(
         if tensors[name].shape != like.shape
     ]
     if wrong:
-        raise WeightsError(
-            f"{path}: has another shape for {len(wrong)} tensors ({_first(wrong)}); weights of another architecture?"
-        )
+        raise WeightsError(f"{path}: has another shape for {len(wrong)} tensors ({_first(wrong)}); {ANOTHER}")
 
 
 def printable(name: str) -> str:

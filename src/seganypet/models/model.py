@@ -75,6 +75,8 @@ class ModelDescription:
         date: When they were made, ISO.
         sha256: Of the weight file.
         intended_use: What they are for, and not for.
+        assumed: Fields, and arguments of `config`, that nobody stated: those of a checkpoint which neither its
+            tensors show nor its `.json` names, taken to be the authors'.
 
     Raises:
         WeightsError: A field has the wrong type; the spacing is no positive number; orientation, normalisation
@@ -98,6 +100,7 @@ class ModelDescription:
     date: str = ""
     sha256: str = ""
     intended_use: str = "Research use only, not a medical device."
+    assumed: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name in ("boxes", "bfloat16"):
@@ -107,6 +110,7 @@ class ModelDescription:
             if not isinstance(getattr(self, name), str):
                 raise WeightsError(f"{name} is {getattr(self, name)!r}; expected text")
         object.__setattr__(self, "passes", tuple(self.passes))  # JSON gives a list
+        object.__setattr__(self, "assumed", tuple(self.assumed))
         if len(self.passes) != 2 or not all(isinstance(n, int) and 1 <= n <= 10 for n in self.passes):
             raise WeightsError(f"passes is {self.passes!r}; expected two numbers from 1 to 10")
         spacing: object = self.spacing_mm

@@ -43,12 +43,10 @@ class DescribedWeights(NamedTuple):
     Attributes:
         path: The file.
         description: What it says, or what was read off and assumed.
-        assumed: Fields of the description and of its `config` that a checkpoint neither shows nor its `.json` names.
     """
 
     path: Path
     description: ModelDescription
-    assumed: tuple[str, ...] = ()
 
 
 class _Opened(NamedTuple):
@@ -81,7 +79,7 @@ def load_model(
         WeightsError: No such weights, or a file that is truncated or of another system.
         UsageError: The device is not available, or the precision unknown.
     """
-    (path, description, _), network, tensors = _opened(weights_path(weights))
+    (path, description), network, tensors = _opened(weights_path(weights))
     fill(network, tensors, path)
     chosen = device_named(device)
     computed = _precision(precision, chosen, agrees=description.bfloat16)
@@ -174,7 +172,7 @@ def _described(tensors: Mapping[str, Tensor], path: Path) -> DescribedWeights:
     sidecar, found = path.with_suffix(".json"), config_of(tensors, path)
     papers = replace(PRESETS["papers"], name=path.stem, config=asdict(found))
     if not sidecar.is_file():
-        return DescribedWeights(path, papers, (*_ASSUMED, *UNREADABLE))
+        return DescribedWeights(path, replace(papers, assumed=(*_ASSUMED, *UNREADABLE)))
     content = _read_fields(sidecar)
     try:
         config = completed_config(content.get("config") or {}, found)
@@ -190,9 +188,9 @@ def _described(tensors: Mapping[str, Tensor], path: Path) -> DescribedWeights:
         description = replace(description, sha256="")
     _require_hash(description, path)
     named = content.keys() | (content.get("config") or {}).keys()
-    return DescribedWeights(
-        path, description, tuple(name for name in (*_ASSUMED, *UNREADABLE) if name not in named)
-    )
+    stated = named - set(content.get("assumed", ()))
+    assumed = tuple(name for name in (*_ASSUMED, *UNREADABLE) if name not in stated)
+    return DescribedWeights(path, replace(description, assumed=assumed))
 
 
 def _read_fields(sidecar: Path) -> dict[str, Any]:
@@ -205,7 +203,10 @@ def _read_fields(sidecar: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise WeightsError(f"{sidecar}: holds no description; copy it again from beside the weights")
     if unknown := content.keys() - known:
-        raise WeightsError(f"{sidecar}: unknown fields {sorted(unknown)}; written by a newer version?")
+        raise WeightsError(
+            f"{sidecar}: unknown fields {sorted(unknown)}; known are {', '.join(sorted(known))}; misspelt, or "
+            "written by a newer version?"
+        )
     _require_tables(content, sidecar)
     if _is_deep(content):
         raise WeightsError(
@@ -229,6 +230,9 @@ def _is_deep(content: Any) -> bool:
 
 def _require_tables(content: Mapping[str, Any], sidecar: Path) -> None:
     """Refuse fields that readers go through and that are of another form."""
+    listed = content.get("assumed", [])
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise WeightsError(f"{sidecar}: assumed is {listed!r}; expected a list of names of fields")
     for name in ("training", "metrics"):
         if not isinstance(content.get(name, {}), dict):
             raise WeightsError(f"{sidecar}: {name} is {content[name]!r}; expected values by name, in braces")
@@ -243,7 +247,9 @@ def _parsed(content: Mapping[str, Any], sidecar: Path) -> ModelDescription:
     try:
         return ModelDescription(**content)
     except (TypeError, WeightsError) as error:
-        raise WeightsError(f"{sidecar}: {error}; copy it again from beside the weights") from error
+        raise WeightsError(
+            f"{sidecar}: {error}; correct it, or copy it again from beside the weights"
+        ) from error
 
 
 def _require_hash(description: ModelDescription, path: Path) -> None:

@@ -6,9 +6,11 @@ import argparse
 import contextlib
 import copy
 import pathlib
+import pickle
 import shlex
 import subprocess
 import sys
+import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -148,6 +150,16 @@ def test_the_remedy_for_unsafe_objects_works(tmp_path):
     assert same(read_checkpoint(tmp_path / "weights.pth"), random_network())
 
 
+def test_the_remedy_for_a_whole_pickled_network_works(tmp_path):
+    network = random_network()
+    torch.save(network, tmp_path / "checkpoint.pth")
+    with pytest.raises(WeightsError, match="never done") as caught:
+        read_checkpoint(tmp_path / "checkpoint.pth")
+    command = shlex.split(str(caught.value).partition("its weights alone: ")[2])
+    subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, check=True)
+    assert same(read_checkpoint(tmp_path / "weights.pth"), network)
+
+
 def test_the_command_of_the_remedy_holds_nothing_of_the_file(tmp_path):
     """Pasted into a shell, a name could run."""
     path = tmp_path / "a$(touch PWNED).pth"
@@ -223,13 +235,9 @@ def test_refuses_a_file_that_cannot_be_opened(tmp_path):
     ("content", "held"),
     [
         ({}, "a dict of nothing"),
-        (
-            {"network_weights": {"a": torch.zeros(1)}, "current_epoch": 3},
-            "a dict of 'network_weights', 'current",
-        ),
+        ({"epoch": 3, "loss": [0.5]}, "a dict of 'epoch', 'loss'"),
         ({"model_state_dict": {}}, "a dict of 'model_state_dict'"),
         ({"model_state_dict": torch.zeros(3)}, "a dict of 'model_state_dict'"),
-        ({"model_state_dict": {"a": torch.zeros(3), "b": 3}}, "a dict of 'model_state_dict'"),
         ([torch.zeros(3)], "list"),
         (torch.zeros(3), "Tensor"),
         (None, "NoneType"),
@@ -241,6 +249,27 @@ def test_refuses_a_file_without_a_networks_tensors(tmp_path, content, held):
         WeightsError, match=rf'sam\.pth: no "model_state_dict" with tensors .*it holds {held}.*SAM-Med3D'
     ):
         read_checkpoint(tmp_path / "sam.pth")
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model", "network_weights"])
+def test_says_where_the_tensors_are_if_elsewhere(tmp_path, key):
+    torch.save({"epoch": 3, key: {"a": torch.zeros(3)}}, tmp_path / "sam.pth")
+    with pytest.raises(WeightsError, match=rf'under "{key}" and none .* in a dict under "model_state_dict"'):
+        read_checkpoint(tmp_path / "sam.pth")
+
+
+def test_names_what_is_no_tensor_among_tensors(tmp_path):
+    torch.save({"model_state_dict": {"a": torch.zeros(3), "steps": 3}}, tmp_path / "sam.pth")
+    with pytest.raises(WeightsError, match=r'sam\.pth: steps in "model_state_dict" is no tensor but 3; save'):
+        read_checkpoint(tmp_path / "sam.pth")
+
+
+def test_a_plain_pickle_is_refused_without_torchs_own_warning(tmp_path):
+    (tmp_path / "sam.pth").write_bytes(pickle.dumps({"a": 1}, protocol=4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(WeightsError, match=r"sam\.pth: is neither a checkpoint"):
+            read_checkpoint(tmp_path / "sam.pth")
 
 
 @pytest.mark.parametrize(

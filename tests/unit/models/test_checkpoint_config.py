@@ -92,7 +92,8 @@ def test_refuses_another_network_and_says_what_differs():
     assert text == (
         "sam.pth: lacks 324 of 324 tensors (image_encoder.pos_embed, image_encoder.patch_embed.proj.weight, "
         "image_encoder.patch_embed.proj.bias, …) and holds 5 unknown tensors (encoder.stages.0.conv.weight, "
-        "encoder.stages.1.conv.weight, encoder.stages.2.conv.weight, …); weights of another architecture?"
+        "encoder.stages.1.conv.weight, encoder.stages.2.conv.weight, …); weights of another architecture? "
+        "choose the original file of SegAnyPET, SAM-Med3D or your training"
     )
 
 

@@ -225,7 +225,9 @@ def test_refuses_json_that_is_no_description(saved, content):
 
 def test_refuses_unknown_fields(saved):
     describe(saved, flavour="sweet")
-    with pytest.raises(WeightsError, match=r"unknown fields \['flavour'\]; written by a newer version\?"):
+    with pytest.raises(
+        WeightsError, match=r"unknown fields \['flavour'\]; known are .*spacing_mm.*newer version\?"
+    ):
         load_model(saved)
 
 
@@ -438,7 +440,12 @@ def test_checkpoint_computes_what_the_network_did(checkpoint):
 
 def test_checkpoint_is_described_as_the_authors_use_it(checkpoint):
     model = load_model(checkpoint, device="cpu")
-    assert model.description == replace(PRESETS["papers"], name="sam", config=asdict(SMALL))
+    assert model.description == replace(
+        PRESETS["papers"],
+        name="sam",
+        config=asdict(SMALL),
+        assumed=describe_weights(checkpoint).description.assumed,
+    )
     assert model.description.licence == "unknown"
     assert model.precision == "float32"
 
@@ -454,13 +461,22 @@ def test_description_beside_a_checkpoint_overrides_what_it_names(checkpoint):
     assert model.description.config == asdict(model.network.config)
 
 
-@pytest.mark.parametrize("config", [{}, None, asdict(SMALL)])
-def test_whole_description_beside_a_checkpoint_is_read(checkpoint, config):
+@pytest.mark.parametrize(
+    ("config", "assumed"),
+    [({}, ("decoder_heads", "corrected")), (None, ("decoder_heads", "corrected")), (asdict(SMALL), ())],
+)
+def test_whole_description_beside_a_checkpoint_is_read(checkpoint, config, assumed):
     described = replace(PRESETS["papers"], name="mine", sha256=sha256_of(checkpoint), date="2026-01-02")
     checkpoint.with_suffix(".json").write_text(json.dumps(asdict(described) | {"config": config}))
     read = load_model(checkpoint, device="cpu").description
     assert read.sha256
-    assert as_json(read) == as_json(replace(described, config=asdict(SMALL)))
+    assert as_json(read) == as_json(replace(described, config=asdict(SMALL), assumed=assumed))
+
+
+def test_what_a_description_beside_a_checkpoint_calls_assumed_stays_so(checkpoint):
+    content = asdict(replace(PRESETS["papers"], name="mine", config=asdict(SMALL), assumed=("orientation",)))
+    checkpoint.with_suffix(".json").write_text(json.dumps(content))
+    assert load_model(checkpoint, device="cpu").description.assumed == ("orientation",)
 
 
 @pytest.mark.parametrize(
@@ -537,8 +553,8 @@ def test_hash_of_a_file_that_shares_the_description_is_not_the_checkpoints(check
 
 def test_says_what_a_checkpoint_leaves_open(checkpoint):
     described = describe_weights(checkpoint)
-    assert described == (checkpoint, load_model(checkpoint, device="cpu").description, described.assumed)
-    assert described.assumed == (
+    assert described == (checkpoint, load_model(checkpoint, device="cpu").description)
+    assert described.description.assumed == (
         "spacing_mm",
         "orientation",
         "normalisation",
@@ -548,14 +564,28 @@ def test_says_what_a_checkpoint_leaves_open(checkpoint):
         "corrected",
     )
     checkpoint.with_suffix(".json").write_text('{"spacing_mm": 2.0, "config": {"decoder_heads": 4}}')
-    assert set(described.assumed) - set(describe_weights(checkpoint).assumed) == {
-        "spacing_mm",
-        "decoder_heads",
-    }
+    named = describe_weights(checkpoint).description.assumed
+    assert set(described.description.assumed) - set(named) == {"spacing_mm", "decoder_heads"}
+
+
+def test_what_was_assumed_is_still_so_after_conversion(checkpoint, tmp_path):
+    model = load_model(checkpoint, device="cpu")
+    save_weights(model, model.description, tmp_path / "turbo.safetensors")
+    again = describe_weights(tmp_path / "turbo.safetensors").description
+    assert again.assumed == model.description.assumed != ()
+
+
+@pytest.mark.parametrize("listed", ["spacing_mm", [1]])
+def test_refuses_what_is_no_list_of_assumed_fields(saved, listed):
+    sidecar = saved.with_suffix(".json")
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"assumed": listed}))
+    with pytest.raises(WeightsError, match=r"\.json: assumed is .*expected a list of names"):
+        read_description(saved)
 
 
 def test_described_weights_leave_nothing_open(saved):
-    assert describe_weights(saved) == (saved, read_description(saved), ())
+    assert describe_weights(saved) == (saved, read_description(saved))
+    assert describe_weights(saved).description.assumed == ()
 
 
 def test_describing_copies_no_weights(checkpoint, saved, monkeypatch):
