@@ -1,14 +1,14 @@
 """Room: phantom. Simulated PET scans with exact labels."""
 
-from seganypet.phantom.anatomy import Anatomy
-from seganypet.phantom.label_maps import anatomy_from_label_map
-from seganypet.phantom.lesions import Lesions, add_lesions, body_activity
-from seganypet.phantom.procedural import procedural_anatomy
-from seganypet.phantom.scanner import scan
+from seganypet.phantom.anatomy.body_map import Anatomy
+from seganypet.phantom.anatomy.label_maps import anatomy_from_label_map
+from seganypet.phantom.anatomy.procedural import procedural_anatomy
+from seganypet.phantom.anatomy.tissues import TISSUE_IDS, TISSUES, label_groups
+from seganypet.phantom.lesions.drawing import Lesions, add_lesions, body_activity
+from seganypet.phantom.scanner.image import scan
 from seganypet.phantom.simulate import PhantomCase, PhantomConfig, simulate_case
 from seganypet.phantom.texture import breathe, textured_activity
-from seganypet.phantom.tissues import TISSUE_IDS, TISSUES, label_groups
-from seganypet.phantom.tracers import TRACERS, Tracer, draw_uptake
+from seganypet.phantom.tracers.uptake import TRACERS, Tracer, draw_uptake
 
 __all__ = [
     "TISSUES",

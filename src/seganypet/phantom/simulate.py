@@ -8,13 +8,13 @@ from typing import Literal
 import numpy as np
 
 from seganypet.errors import UsageError
-from seganypet.phantom.anatomy import Anatomy, LabelArray
-from seganypet.phantom.lesions import add_lesions
-from seganypet.phantom.procedural import procedural_anatomy
-from seganypet.phantom.scanner import scan
+from seganypet.phantom.anatomy.body_map import Anatomy, LabelArray
+from seganypet.phantom.anatomy.procedural import procedural_anatomy
+from seganypet.phantom.anatomy.tissues import label_groups
+from seganypet.phantom.lesions.drawing import add_lesions
+from seganypet.phantom.scanner.image import scan
 from seganypet.phantom.texture import breathe, textured_activity
-from seganypet.phantom.tissues import label_groups
-from seganypet.phantom.tracers import TRACERS, Tracer, draw_uptake
+from seganypet.phantom.tracers.uptake import TRACERS, Tracer, draw_uptake
 from seganypet.volume import Source, Volume
 
 Range = tuple[float, float]

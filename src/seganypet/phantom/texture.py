@@ -8,11 +8,11 @@ from types import MappingProxyType
 import numpy as np
 from scipy import ndimage
 
-from seganypet.phantom.anatomy import Anatomy
-from seganypet.phantom.lesions import Lesions
-from seganypet.phantom.tissues import TISSUE_IDS
-from seganypet.phantom.tracers import uptake_class
-from seganypet.phantom.warp import Axes, Field, random_lattice
+from seganypet.phantom.anatomy.body_map import Anatomy
+from seganypet.phantom.anatomy.tissues import TISSUE_IDS
+from seganypet.phantom.anatomy.warp import Axes, Field, random_lattice
+from seganypet.phantom.lesions.drawing import Lesions
+from seganypet.phantom.tracers.uptake import uptake_class
 from seganypet.volume import BoolArray
 
 # Log standard deviation of coarse (about 3 cm) and fine (about 1 cm) unevenness. Bowel takes up in segments,

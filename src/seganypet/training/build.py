@@ -15,8 +15,8 @@ from seganypet.errors import ImageReadError
 from seganypet.io import read_mask, read_volume
 from seganypet.io.nifti import load_nifti
 from seganypet.phantom import PhantomConfig, simulate_case
-from seganypet.phantom.anatomy import Anatomy
-from seganypet.phantom.label_maps import anatomy_from_label_map
+from seganypet.phantom.anatomy.body_map import Anatomy
+from seganypet.phantom.anatomy.label_maps import anatomy_from_label_map
 from seganypet.preprocessing.model_grid import ModelGrid
 from seganypet.targets import ORGANS
 from seganypet.training.cases import save_case

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seganypet.phantom.canvas import AxisMap, Canvas
-from seganypet.phantom.shapes import ellipsoid
-from seganypet.phantom.tissues import TISSUE_IDS
-from seganypet.phantom.warp import random_warp
+from seganypet.phantom.anatomy.canvas import AxisMap, Canvas
+from seganypet.phantom.anatomy.shapes import ellipsoid
+from seganypet.phantom.anatomy.tissues import TISSUE_IDS
+from seganypet.phantom.anatomy.warp import random_warp
 
 IDENTITY = AxisMap((0.0, 1000.0), (0.0, 1000.0))
 LOW, HIGH = (-60.0, -60.0, -60.0), (60.0, 60.0, 60.0)

@@ -6,8 +6,8 @@ import pytest
 
 from seganypet.errors import GeometryError, UsageError
 from seganypet.phantom import TISSUE_IDS, anatomy_from_label_map, label_groups
-from seganypet.phantom.landmarks import extents, fit_standard_body
-from seganypet.phantom.naming import tissue_name
+from seganypet.phantom.anatomy.landmarks import extents, fit_standard_body
+from seganypet.phantom.anatomy.naming import tissue_name
 
 GROUPS = label_groups()
 NAMES = {1: "skin", 2: "liver", 3: "kidney_l", 4: "kidney_r", 7: "mystery"}

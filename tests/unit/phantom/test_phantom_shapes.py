@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from seganypet.phantom.shapes import Profile, below, capsule, ellipsoid, smooth_curve, trunk, without
+from seganypet.phantom.anatomy.shapes import Profile, below, capsule, ellipsoid, smooth_curve, trunk, without
 
 
 def at(level, *point):

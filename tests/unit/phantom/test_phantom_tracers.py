@@ -3,7 +3,7 @@ import pytest
 
 from seganypet.errors import UsageError
 from seganypet.phantom import TISSUES, draw_uptake
-from seganypet.phantom.tracers import uptake_class
+from seganypet.phantom.tracers.uptake import uptake_class
 
 
 def draws(tracer, count=200):

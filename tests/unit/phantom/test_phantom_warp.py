@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seganypet.phantom.warp import Lattice, random_lattice, random_warp, unwarp
+from seganypet.phantom.anatomy.warp import Lattice, random_lattice, random_warp, unwarp
 
 LOW, HIGH = (-100.0, -80.0, 0.0), (120.0, 90.0, 400.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from seganypet.phantom.tissues import TISSUE_IDS
+from seganypet.phantom.anatomy.tissues import TISSUE_IDS
 
 # Labels that stand for the whole body and are filled with fat and muscle.
 BODY_NAMES = frozenset({"skin", "body", "body_trunc", "body_extremities", "torso"})

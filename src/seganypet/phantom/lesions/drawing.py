@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from seganypet.errors import UsageError
-from seganypet.phantom.anatomy import Anatomy, LabelArray
-from seganypet.phantom.warp import Field, random_lattice
+from seganypet.phantom.anatomy.body_map import Anatomy, LabelArray
+from seganypet.phantom.anatomy.warp import Field, random_lattice
 from seganypet.volume import BoolArray
 
 _VOLUME_ML = (0.3, 200.0)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from seganypet.errors import UsageError
-from seganypet.phantom.warp import Axes, Field, random_lattice
+from seganypet.phantom.anatomy.warp import Axes, Field, random_lattice
 
 _FWHM_PER_SIGMA = 2.3548
 # Scatter and randoms leave a little everywhere; measured in the air of real scans: 0.03 SUV.

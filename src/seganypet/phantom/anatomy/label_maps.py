@@ -10,18 +10,18 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from seganypet.errors import GeometryError, UsageError
-from seganypet.phantom.abdomen import paint_abdomen
-from seganypet.phantom.anatomy import Anatomy, LabelArray
-from seganypet.phantom.body import Build, paint_cavity
-from seganypet.phantom.canvas import AxisMap, Canvas
-from seganypet.phantom.head import paint_head
-from seganypet.phantom.landmarks import Extent, extents, fit_standard_body
-from seganypet.phantom.naming import BODY_NAMES, PELVIS_NAMES, tissue_name
-from seganypet.phantom.procedural import check_spacing
-from seganypet.phantom.skeleton import paint_skeleton
-from seganypet.phantom.thorax import paint_myocardium, paint_thorax
-from seganypet.phantom.tissues import FILLERS, LUNG_LOBES, TISSUE_IDS, TISSUES, VERTEBRAE
-from seganypet.phantom.warp import Lattice, Points, random_warp
+from seganypet.phantom.anatomy.abdomen import paint_abdomen
+from seganypet.phantom.anatomy.body import Build, paint_cavity
+from seganypet.phantom.anatomy.body_map import Anatomy, LabelArray
+from seganypet.phantom.anatomy.canvas import AxisMap, Canvas
+from seganypet.phantom.anatomy.head import paint_head
+from seganypet.phantom.anatomy.landmarks import Extent, extents, fit_standard_body
+from seganypet.phantom.anatomy.naming import BODY_NAMES, PELVIS_NAMES, tissue_name
+from seganypet.phantom.anatomy.procedural import check_spacing
+from seganypet.phantom.anatomy.skeleton import paint_skeleton
+from seganypet.phantom.anatomy.thorax import paint_myocardium, paint_thorax
+from seganypet.phantom.anatomy.tissues import FILLERS, LUNG_LOBES, TISSUE_IDS, TISSUES, VERTEBRAE
+from seganypet.phantom.anatomy.warp import Lattice, Points, random_warp
 from seganypet.volume import Affine, BoolArray, check_affine
 
 Maps = tuple[AxisMap, AxisMap, AxisMap]

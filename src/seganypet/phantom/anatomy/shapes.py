@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial.transform import Rotation
 
-from seganypet.phantom.canvas import Level, Vector
-from seganypet.phantom.warp import Field, Points
+from seganypet.phantom.anatomy.canvas import Level, Vector
+from seganypet.phantom.anatomy.warp import Field, Points
 
 _TABLE_STEP_MM = 2.0
 _TABLE_LOW_MM, _TABLE_HIGH_MM = -400.0, 2400.0

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from seganypet.errors import GeometryError
-from seganypet.phantom.abdomen import paint_abdomen
-from seganypet.phantom.anatomy import Anatomy
-from seganypet.phantom.body import TOP_MM, Build, draw_build, paint_body
-from seganypet.phantom.canvas import AxisMap, Canvas
-from seganypet.phantom.head import paint_head
-from seganypet.phantom.skeleton import paint_skeleton
-from seganypet.phantom.thorax import paint_thorax
-from seganypet.phantom.warp import random_warp
+from seganypet.phantom.anatomy.abdomen import paint_abdomen
+from seganypet.phantom.anatomy.body import TOP_MM, Build, draw_build, paint_body
+from seganypet.phantom.anatomy.body_map import Anatomy
+from seganypet.phantom.anatomy.canvas import AxisMap, Canvas
+from seganypet.phantom.anatomy.head import paint_head
+from seganypet.phantom.anatomy.skeleton import paint_skeleton
+from seganypet.phantom.anatomy.thorax import paint_thorax
+from seganypet.phantom.anatomy.warp import random_warp
 
 _STANDARD_HEIGHT_M = 1.75
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from seganypet.phantom.body import Build
-from seganypet.phantom.canvas import Canvas
-from seganypet.phantom.shapes import below, common, ellipsoid, mirrored, smooth_curve, union, without
-from seganypet.phantom.thorax import dome
-from seganypet.phantom.tissues import SIDES
-from seganypet.phantom.warp import Field, Points
+from seganypet.phantom.anatomy.body import Build
+from seganypet.phantom.anatomy.canvas import Canvas
+from seganypet.phantom.anatomy.shapes import below, common, ellipsoid, mirrored, smooth_curve, union, without
+from seganypet.phantom.anatomy.thorax import dome
+from seganypet.phantom.anatomy.tissues import SIDES
+from seganypet.phantom.anatomy.warp import Field, Points
 
 _BED = ("torso_fat", "skeletal_muscle")
 _INNER = ("torso_fat",)

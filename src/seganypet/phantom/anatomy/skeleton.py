@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from seganypet.phantom.body import Build, arm_bones, rib_curve
-from seganypet.phantom.canvas import Canvas
-from seganypet.phantom.shapes import below, common, ellipsoid, mirrored, smooth_curve, without
-from seganypet.phantom.tissues import SIDES, VERTEBRAE
-from seganypet.phantom.warp import Points
+from seganypet.phantom.anatomy.body import Build, arm_bones, rib_curve
+from seganypet.phantom.anatomy.canvas import Canvas
+from seganypet.phantom.anatomy.shapes import below, common, ellipsoid, mirrored, smooth_curve, without
+from seganypet.phantom.anatomy.tissues import SIDES, VERTEBRAE
+from seganypet.phantom.anatomy.warp import Points
 
 _SPINE_Z = (930, 975, 1010, 1090, 1150, 1220, 1320, 1410, 1470, 1530, 1590)
 _SPINE_Y = (-62, -50, -40, -36, -40, -49, -60, -57, -42, -26, -16)

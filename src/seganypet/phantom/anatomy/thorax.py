@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from seganypet.phantom.canvas import Canvas, Level
-from seganypet.phantom.shapes import below, common, ellipsoid, mirrored, smooth_curve, without
-from seganypet.phantom.tissues import SIDES
-from seganypet.phantom.warp import Field, Points
+from seganypet.phantom.anatomy.canvas import Canvas, Level
+from seganypet.phantom.anatomy.shapes import below, common, ellipsoid, mirrored, smooth_curve, without
+from seganypet.phantom.anatomy.tissues import SIDES
+from seganypet.phantom.anatomy.warp import Field, Points
 
 _HEART_MM = np.array((-22.0, 22.0, 1272.0))
 _LUNG_LOW = {"right": (0, -110, 1130), "left": (-160, -110, 1130)}

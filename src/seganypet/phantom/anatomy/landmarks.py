@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from seganypet.phantom.canvas import AxisMap
-from seganypet.phantom.warp import Points
+from seganypet.phantom.anatomy.canvas import AxisMap
+from seganypet.phantom.anatomy.warp import Points
 
 _MIN_GAP_MM = 60.0
 _SLOPES = (0.8, 1.25)

@@ -8,10 +8,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seganypet.phantom.canvas import Canvas, Level
-from seganypet.phantom.shapes import Profile, capsule, common, ellipsoid, mirrored, smooth_curve, trunk, union
-from seganypet.phantom.tissues import SIDES
-from seganypet.phantom.warp import Field, Points
+from seganypet.phantom.anatomy.canvas import Canvas, Level
+from seganypet.phantom.anatomy.shapes import (
+    Profile,
+    capsule,
+    common,
+    ellipsoid,
+    mirrored,
+    smooth_curve,
+    trunk,
+    union,
+)
+from seganypet.phantom.anatomy.tissues import SIDES
+from seganypet.phantom.anatomy.warp import Field, Points
 
 _Z = (860, 890, 950, 1040, 1100, 1200, 1300, 1390, 1430, 1458, 1480, 1505, 1550)
 _WIDTH = (168, 168, 165, 144, 138, 148, 160, 172, 172, 145, 100, 68, 58)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from seganypet.phantom.anatomy import Anatomy, LabelArray
-from seganypet.phantom.tissues import FILLERS, TISSUE_IDS, TISSUES
-from seganypet.phantom.warp import Axes, Field, Lattice, Points, unwarp
+from seganypet.phantom.anatomy.body_map import Anatomy, LabelArray
+from seganypet.phantom.anatomy.tissues import FILLERS, TISSUE_IDS, TISSUES
+from seganypet.phantom.anatomy.warp import Axes, Field, Lattice, Points, unwarp
 from seganypet.volume import BoolArray
 
 Slices = tuple[slice, slice, slice]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from seganypet.phantom.canvas import Canvas
-from seganypet.phantom.shapes import ellipsoid, mirrored, smooth_curve, union
-from seganypet.phantom.tissues import SIDES
+from seganypet.phantom.anatomy.canvas import Canvas
+from seganypet.phantom.anatomy.shapes import ellipsoid, mirrored, smooth_curve, union
+from seganypet.phantom.anatomy.tissues import SIDES
 
 
 def paint_head(canvas: Canvas, rng: np.random.Generator) -> None:
