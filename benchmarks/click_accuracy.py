@@ -22,7 +22,7 @@ from seganypet.evaluation import ClickMethod, SessionMethod, ThresholdMethod, di
 from seganypet.io import read_mask, read_volume
 from seganypet.models.weights import load_model
 from seganypet.phantom import PhantomConfig, simulate_case
-from seganypet.training.build import read_anatomy
+from seganypet.phantom.cohort import read_anatomy
 from seganypet.volume import BoolArray, Volume
 
 FIRST_SEED = 910_000

@@ -29,6 +29,10 @@ class PromptError(SegAnyPETError):
     """Clicks, boxes, masks or prompt files that cannot be used."""
 
 
+class ManifestError(SegAnyPETError):
+    """A manifest, or the labels beside it, that is missing or does not fit together."""
+
+
 class WeightsError(SegAnyPETError):
     """A weight file that is missing, truncated or of another system."""
 

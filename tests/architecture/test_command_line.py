@@ -33,7 +33,11 @@ OPTIONS = {
     "suv": _READING | _OUTPUT | {"--json"},
     "info": {"--weights", "--json"},
     "demo": _CLICKS | _MODEL | _READING | _OUTPUT | {"--pet"},
-    "train": _OUTPUT | {"--minutes", "--cases", "--tumours", "--anatomy", "--resume"},
+    "train": _OUTPUT | {"--minutes", "--cases", "--tumours", "--anatomy", "--on-the-fly", "--resume"},
+    "simulate": _OUTPUT
+    | {"--cases", "--seed", "--tracer", "--lesions", "--scanner", "--spacing", "--anatomy"}
+    | {"--artefacts", "--limited"}
+    | {"--labels", "--label-noise", "--split", "--dicom", "--jobs"},
     "benchmark": _MODEL
     | _OUTPUT
     | {"--preset", "--shape", "--spacing-mm", "--clicks", "--threads", "--json"},

@@ -41,7 +41,7 @@ ROOMS = {
     "inference": Room(
         {"models", "preprocessing", "prompts", "io"}, {*_NUMBERS, "rich", "dask", "distributed"}
     ),
-    "phantom": Room({"preprocessing"}, {*_NUMBERS, "rich"}),
+    "phantom": Room({"preprocessing", "io", "analysis"}, {*_NUMBERS, "rich"}),
     "training": Room(
         {"models", "preprocessing", "prompts", "io", "phantom"}, {*_NUMBERS, *_TABLES, "monai", "safetensors"}
     ),

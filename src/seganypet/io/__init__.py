@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seganypet.errors import ImageReadError, UsageError
+from seganypet.io.manifest import ManifestRow, read_labels, read_manifest, write_manifest
 from seganypet.io.nifti import is_nifti_name, read_mask, read_nifti
 from seganypet.io.prompt_files import read_prompts, write_prompts
 from seganypet.io.run_record import run_record
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
     from seganypet.io.suv import SUVOverrides
 
 __all__ = [
+    "ManifestRow",
+    "read_labels",
+    "read_manifest",
     "read_mask",
     "read_prompts",
     "read_volume",
     "run_record",
     "write_json",
+    "write_manifest",
     "write_mask",
     "write_prompts",
     "write_volume",

@@ -1,32 +1,47 @@
 """Room: phantom. Simulated PET scans with exact labels."""
 
-from seganypet.phantom.anatomy.body_map import Anatomy
-from seganypet.phantom.anatomy.label_maps import anatomy_from_label_map
-from seganypet.phantom.anatomy.procedural import procedural_anatomy
-from seganypet.phantom.anatomy.tissues import TISSUE_IDS, TISSUES, label_groups
-from seganypet.phantom.lesions.drawing import Lesions, add_lesions, body_activity
-from seganypet.phantom.scanner.image import scan
-from seganypet.phantom.simulate import PhantomCase, PhantomConfig, simulate_case
-from seganypet.phantom.texture import breathe, textured_activity
-from seganypet.phantom.tracers.uptake import TRACERS, Tracer, draw_uptake
+from seganypet.phantom.anatomy import (
+    TISSUE_IDS,
+    TISSUES,
+    Anatomy,
+    anatomy_from_label_map,
+    label_groups,
+    procedural_anatomy,
+)
+from seganypet.phantom.case import PhantomCase
+from seganypet.phantom.config import PhantomConfig
+from seganypet.phantom.lesions import PRESETS, LesionPlan, plan_lesions
+from seganypet.phantom.render import Images, Patient, render
+from seganypet.phantom.scanner import PROTOCOLS, Examination, Protocol
+from seganypet.phantom.simulate import simulate_case
+from seganypet.phantom.stream import Block, StreamConfig, blocks, render_blocks
+from seganypet.phantom.tracers import TRACERS, Tracer, Uptake, draw_patient
 
 __all__ = [
+    "PRESETS",
+    "PROTOCOLS",
     "TISSUES",
     "TISSUE_IDS",
     "TRACERS",
     "Anatomy",
-    "Lesions",
+    "Block",
+    "Examination",
+    "Images",
+    "LesionPlan",
+    "Patient",
     "PhantomCase",
     "PhantomConfig",
+    "Protocol",
+    "StreamConfig",
     "Tracer",
-    "add_lesions",
+    "Uptake",
     "anatomy_from_label_map",
-    "body_activity",
-    "breathe",
-    "draw_uptake",
+    "blocks",
+    "draw_patient",
     "label_groups",
+    "plan_lesions",
     "procedural_anatomy",
-    "scan",
+    "render",
+    "render_blocks",
     "simulate_case",
-    "textured_activity",
 ]

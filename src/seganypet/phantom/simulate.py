@@ -2,137 +2,135 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
+import torch
 
-from seganypet.errors import UsageError
-from seganypet.phantom.anatomy.body_map import Anatomy, LabelArray
-from seganypet.phantom.anatomy.procedural import procedural_anatomy
-from seganypet.phantom.anatomy.tissues import label_groups
-from seganypet.phantom.lesions.drawing import add_lesions
-from seganypet.phantom.scanner.image import scan
-from seganypet.phantom.texture import breathe, textured_activity
-from seganypet.phantom.tracers.uptake import TRACERS, Tracer, draw_uptake
+from seganypet.errors import GeometryError, UsageError
+from seganypet.phantom.anatomy import Anatomy, label_groups, procedural_anatomy
+from seganypet.phantom.case import PhantomCase
+from seganypet.phantom.config import PhantomConfig
+from seganypet.phantom.lesions.planning import plan_lesions
+from seganypet.phantom.render import Images, Patient, render
+from seganypet.phantom.scanner.artefacts import dome_slice
+from seganypet.phantom.scanner.protocols import Examination
+from seganypet.phantom.tracers import draw_patient
+from seganypet.preprocessing.orientation import canonical_orientation
 from seganypet.volume import Source, Volume
 
-Range = tuple[float, float]
-_MIXED: tuple[tuple[Tracer, float], ...] = (("fdg", 0.5), ("psma", 0.2), ("random", 0.3))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PhantomConfig:
-    """What a simulated scan is like; ranges are drawn from uniformly.
-
-    Attributes:
-        spacing_mm: Voxel size along x, y, z, in mm (procedural bodies; a given anatomy keeps its own).
-        tracer: "fdg", "psma", "random", or "mixed": one of them per case.
-        lesion_count: Fewest and most lesions.
-        psf_fwhm_mm: Point spread, full width at half maximum.
-        noise: Noise over mean at the liver's SUV.
-        noise_fwhm_mm: Correlation width of the noise.
-        heterogeneity: Standard deviation of uneven uptake across the body, on top of each tissue's own texture.
-        breathing_mm: Travel of the liver's dome with the breath.
-
-    Raises:
-        UsageError: A range is reversed or negative, or the tracer is unknown.
-    """
-
-    spacing_mm: tuple[float, float, float] = (4.0, 4.0, 4.0)
-    tracer: Literal["fdg", "psma", "random", "mixed"] = "fdg"
-    lesion_count: tuple[int, int] = (2, 15)
-    psf_fwhm_mm: Range = (4.0, 8.0)
-    noise: Range = (0.05, 0.13)
-    noise_fwhm_mm: Range = (4.0, 7.0)
-    heterogeneity: Range = (0.03, 0.08)
-    breathing_mm: Range = (0.0, 20.0)
-
-    def __post_init__(self) -> None:
-        if self.tracer not in (*TRACERS, "mixed"):
-            raise UsageError(f"tracer {self.tracer!r}; expected one of {', '.join(TRACERS)} or mixed")
-        for name in (
-            "lesion_count",
-            "psf_fwhm_mm",
-            "noise",
-            "noise_fwhm_mm",
-            "heterogeneity",
-            "breathing_mm",
-        ):
-            low, high = getattr(self, name)
-            if not 0 <= low <= high:
-                raise UsageError(f"{name} is ({low}, {high}); expected 0 <= lowest <= highest")
-
-
-@dataclass(frozen=True, eq=False)
-class PhantomCase:
-    """A simulated scan.
-
-    Attributes:
-        volume: SUV.
-        reference: Tissues, int16 [I, J, K], disjoint; ids are the same in every case.
-        lesions: Lesion instances 1…n, int16 [I, J, K]; they lie inside tissues.
-        labels: {name: ids} of all tissues and organ groups, present or not.
-        tracer: Tracer that was drawn.
-        uptake: SUV by tissue before the scanner.
-        lesion_factors: Lesion SUV over its background, by instance.
-    """
-
-    volume: Volume
-    reference: LabelArray
-    lesions: LabelArray
-    labels: dict[str, list[int]]
-    tracer: Tracer
-    uptake: dict[str, float]
-    lesion_factors: dict[int, float]
+_ONE_BED_MM = (150.0, 450.0)
 
 
 def simulate_case(
-    seed: int, config: PhantomConfig | None = None, anatomy: Anatomy | None = None
+    seed: int,
+    config: PhantomConfig | None = None,
+    anatomy: Anatomy | None = None,
+    *,
+    device: torch.device | str = "cpu",
 ) -> PhantomCase:
     """Return a simulated PET scan; the same arguments give the same scan.
+
+    Body, patient, lesions and image have randomness of their own: the same seed with another tracer is the same
+    body.
 
     Args:
         seed: Seed of everything random.
         config: What the scan is like; default `PhantomConfig()`.
-        anatomy: Body to scan; a procedural one by default. Ids must be those of `tissues.TISSUE_IDS`.
+        anatomy: Body to scan, on a RAS+ grid; a procedural one by default. Ids must be those of `TISSUE_IDS`.
+        device: Where activity and image are computed. Noise differs between types of device, nothing else.
 
     Raises:
-        GeometryError: The voxel size is unusable.
-        UsageError: The anatomy holds tissues under other ids than `tissues.TISSUE_IDS`.
+        GeometryError: The voxel size is unusable, or the anatomy's grid is not RAS+.
+        UsageError: The anatomy holds tissues under other ids than `TISSUE_IDS`.
     """
     config = config or PhantomConfig()
-    rng = np.random.default_rng(seed)
+    body_rng, patient_rng, lesion_rng, image_rng, scanner_rng = np.random.default_rng(seed).spawn(5)
+    examination = config.draw_examination(scanner_rng)
     if anatomy is None:
-        anatomy = procedural_anatomy(rng, spacing_mm=config.spacing_mm)
+        anatomy = procedural_anatomy(body_rng, spacing_mm=config.spacing_mm or examination.spacing_mm)
+    _check(anatomy)
+    anatomy = _in_view(anatomy, examination, config, scanner_rng)
+    examination = replace(examination, spacing_mm=anatomy.spacing_mm)
+    patient, preset = draw_patient_scan(anatomy, config, examination, patient_rng, lesion_rng)
+    tissues = torch.from_numpy(anatomy.label_map.copy()).to(device)[None]
+    images = render(tissues, [patient], anatomy.spacing_mm, [image_rng])
+    return _case(seed, config, anatomy, patient, preset, images)
+
+
+def draw_patient_scan(
+    anatomy: Anatomy,
+    config: PhantomConfig,
+    examination: Examination,
+    patient_rng: np.random.Generator,
+    lesion_rng: np.random.Generator,
+) -> tuple[Patient, str]:
+    """Return uptake and lesions of one patient with this body, and the preset of the lesions."""
+    tracer = config.draw_tracer(patient_rng)
+    uptake = draw_patient(anatomy.names.values(), patient_rng, tracer)
+    preset = config.draw_preset(tracer, lesion_rng)
+    plans = plan_lesions(
+        anatomy, uptake.suv, lesion_rng, preset=preset, tracer=tracer, count=config.lesion_count
+    )
+    dome = dome_slice(torch.from_numpy(anatomy.label_map.copy()))
+    return Patient(uptake=uptake, plans=plans, examination=examination, dome=dome), preset
+
+
+def _check(anatomy: Anatomy) -> None:
     labels = label_groups()
     for identifier, name in anatomy.names.items():
         if labels.get(name, [None])[0] != identifier:
             raise UsageError(
                 f"tissue {name!r} has id {identifier}; build the anatomy by anatomy_from_label_map"
             )
-    tracer = _draw_tracer(config, rng)
-    uptake = draw_uptake(anatomy.names.values(), rng, tracer)
-    low, high = config.lesion_count
-    lesions = add_lesions(anatomy, uptake, rng, int(rng.integers(low, high + 1)))
-    activity = textured_activity(anatomy, lesions, rng)
-    activity = breathe(activity, anatomy, amplitude_mm=float(rng.uniform(*config.breathing_mm)))
-    suv = scan(
-        activity,
-        anatomy.spacing_mm,
-        rng,
-        psf_fwhm_mm=float(rng.uniform(*config.psf_fwhm_mm)),
-        noise=float(rng.uniform(*config.noise)),
-        noise_fwhm_mm=float(rng.uniform(*config.noise_fwhm_mm)),
-        heterogeneity=float(rng.uniform(*config.heterogeneity)),
+    if not np.allclose(anatomy.affine[:3, :3], np.diag(anatomy.spacing_mm)):
+        raise GeometryError(
+            "the anatomy's grid is not RAS+ (its affine is no positive diagonal); "
+            "build it by anatomy_from_label_map"
+        )
+
+
+def _in_view(
+    anatomy: Anatomy, examination: Examination, config: PhantomConfig, rng: np.random.Generator
+) -> Anatomy:
+    """The part of a body that the scanner covers: from the head down, or one or two bed positions anywhere."""
+    count, step = anatomy.label_map.shape[2], anatomy.spacing_mm[2]
+    limited = rng.random() < config.limited_share
+    length_mm = float(rng.uniform(*_ONE_BED_MM)) if limited else examination.axial_mm
+    slices = max(8, int(length_mm / step))
+    if slices >= count:
+        return anatomy
+    start = int(rng.integers(count - slices)) if limited else count - slices
+    affine = anatomy.affine.copy()
+    affine[:3, 3] += start * affine[:3, 2]
+    part = anatomy.label_map[..., start : start + slices]
+    present = set(np.flatnonzero(np.bincount(part.ravel())).tolist())
+    return Anatomy(part, affine, {i: name for i, name in anatomy.names.items() if i in present})
+
+
+def _case(
+    seed: int,
+    config: PhantomConfig,
+    anatomy: Anatomy,
+    patient: Patient,
+    preset: str,
+    images: Images,
+) -> PhantomCase:
+    codes = patient.examination.orientation if config.as_written else "RAS"
+    oriented = canonical_orientation(anatomy.affine, anatomy.label_map.shape, codes)
+    suv, activity, lesions = (
+        np.ascontiguousarray(oriented.apply(tensor[0].cpu().numpy()))
+        for tensor in (images.suv, images.activity, images.lesions)
     )
-    record = {"phantom": "procedural", "seed": seed, "tracer": tracer}
-    volume = Volume(suv, anatomy.affine, source=Source(record=record))
-    return PhantomCase(volume, anatomy.label_map, lesions.instances, labels, tracer, uptake, lesions.factors)
-
-
-def _draw_tracer(config: PhantomConfig, rng: np.random.Generator) -> Tracer:
-    if config.tracer != "mixed":
-        return config.tracer
-    tracers = [tracer for tracer, _ in _MIXED]
-    return tracers[int(rng.choice(len(tracers), p=[weight for _, weight in _MIXED]))]
+    record = {"phantom": "simulated", "seed": seed, "tracer": patient.uptake.tracer}
+    return PhantomCase(
+        volume=Volume(suv, oriented.affine, source=Source(record=record)),
+        activity=activity,
+        reference=np.ascontiguousarray(oriented.apply(anatomy.label_map)),
+        lesions=lesions,
+        labels=label_groups(),
+        tissue_uptake=patient.uptake,
+        preset=preset,
+        plans=tuple(images.plans[0]),
+        examination=patient.examination,
+    )

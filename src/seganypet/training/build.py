@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 from collections.abc import Iterable, Sequence
@@ -11,12 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seganypet.errors import ImageReadError
 from seganypet.io import read_mask, read_volume
-from seganypet.io.nifti import load_nifti
 from seganypet.phantom import PhantomConfig, simulate_case
-from seganypet.phantom.anatomy.body_map import Anatomy
-from seganypet.phantom.anatomy.label_maps import anatomy_from_label_map
+from seganypet.phantom.cohort import read_anatomy
 from seganypet.preprocessing.model_grid import ModelGrid
 from seganypet.targets import ORGANS
 from seganypet.training.cases import save_case
@@ -57,31 +53,6 @@ def add_phantoms_in_parallel(
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         for done in [pool.submit(add_phantoms, folder, share, config, label_map) for share in shares]:
             done.result()
-
-
-def read_anatomy(path: Path, seed: int) -> Anatomy:
-    """Return the body of a label map, at a size and in a posture that the seed decides.
-
-    Args:
-        path: NIfTI label map; `{id: name}` in a JSON file of the same name beside it.
-        seed: The same seed gives the same body.
-
-    Raises:
-        ImageReadError: A file is missing or unreadable.
-    """
-    image = load_nifti(path)
-    names_path = path.with_name(path.name.split(".")[0] + ".json")
-    try:
-        names = {int(key): str(name) for key, name in json.loads(names_path.read_text()).items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise ImageReadError(f"{names_path}: cannot be read as names {{id: name}} ({error})") from error
-    return anatomy_from_label_map(
-        image.array.astype(np.int16),
-        image.affine,
-        names,
-        np.random.default_rng([seed, 1]),
-        spacing_mm=(_SPACING_MM,) * 3,
-    )
 
 
 def add_tumours(folder: Path, source: Path) -> Path:

@@ -46,7 +46,7 @@ _ANATOMIES = {
 def export_weights(
     state: State,
     config: TrainingConfig,
-    phantoms: Path,
+    phantoms: Path | None,
     real: Path | None,
     anatomies: Sequence[Path],
     path: Path,
@@ -58,14 +58,16 @@ def export_weights(
     Args:
         state: What `train` returned.
         config: The recipe it was trained by.
-        phantoms: Folder of the simulated cases.
+        phantoms: Folder of the simulated cases; None where they were simulated on the fly.
         real: Folder of the real ones, or None.
         anatomies: Label maps that some of the simulated bodies were made of.
         path: Where to write; ends in `.safetensors`.
         name: What the weights are called.
     """
-    counts = {"simulated_cases": len(list(phantoms.glob("*/case.json")))}
-    counts |= {"real_tumours": len(list(real.glob("*/case.json"))) if real else 0}
+    counts = {
+        name: len(list(folder.glob("*/case.json"))) if folder else 0
+        for name, folder in (("simulated_cases", phantoms), ("real_tumours", real))
+    }
     stems = [anatomy.name.split(".")[0] for anatomy in anatomies]
     data = [_PHANTOMS, *(_ANATOMIES.get(s, {"name": s, "licence": "unknown"}) for s in stems)]
     description = replace(

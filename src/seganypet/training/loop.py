@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from seganypet.errors import SegAnyPETError
 from seganypet.models.compact import CompactConfig, CompactSegmenter
 from seganypet.training.episode import EpisodeConfig, Loss, run_episode
+from seganypet.training.on_the_fly import FlyingConfig, SimulatedPatches
 from seganypet.training.sampling import PatchStream, Sample, SamplingConfig, load_all
 
 
@@ -39,6 +40,7 @@ class TrainingConfig:
         ema_decay: Of the moving average of the weights, which is what is shipped.
         minutes: Time to train.
         seed: Of everything random.
+        on_the_fly: How scans are simulated while training; None: they are on disk.
     """
 
     architecture: CompactConfig = field(default_factory=CompactConfig)
@@ -52,6 +54,7 @@ class TrainingConfig:
     ema_decay: float = 0.998
     minutes: float = 60.0
     seed: int = 0
+    on_the_fly: FlyingConfig | None = None
 
 
 @dataclass
@@ -78,7 +81,7 @@ class State:
 
 def train(
     run: Path,
-    phantoms: Path,
+    phantoms: Path | None,
     real: Path | None,
     config: TrainingConfig,
     *,
@@ -89,7 +92,7 @@ def train(
 
     Args:
         run: Folder for checkpoint and log.
-        phantoms: Folder of cases written by `save_case`.
+        phantoms: Folder of cases written by `save_case`; None where the recipe simulates on the fly.
         real: Folder of real cases, or None.
         config: The recipe.
         resume: Continue `run/checkpoint.pt`.
@@ -99,8 +102,10 @@ def train(
         SegAnyPETError: The loss is not finite, there are no cases, or there is a checkpoint that cannot be continued
             or is not to be (`resume`).
     """
-    if not load_all(phantoms):
-        raise SegAnyPETError(f"{phantoms}: no training cases with targets; write some with save_case")
+    if config.on_the_fly is None and not load_all(phantoms):
+        raise SegAnyPETError(
+            f"{phantoms}: no training cases with targets; write some with save_case, or simulate on the fly"
+        )
     run.mkdir(parents=True, exist_ok=True)
     state = _begin(run / "checkpoint.pt", config, resume)
     rng = np.random.default_rng([config.seed, state.step])
@@ -108,7 +113,7 @@ def train(
     saved, recent = time.monotonic(), []
     while state.seconds < config.minutes * 60:
         started = time.monotonic()
-        value, scores = _step(state, next(batches), loss, config, rng)
+        value, scores = train_step(state, next(batches), loss, config, rng)
         recent.append((value, scores[0], scores[-1]))
         state.step += 1
         state.seconds += time.monotonic() - started
@@ -130,14 +135,19 @@ def dice_cross_entropy() -> Loss:
     return loss
 
 
-def _begin(checkpoint: Path, config: TrainingConfig, resume: bool) -> State:
+def fresh_state(config: TrainingConfig) -> State:
+    """Return the state before the first step; its weights follow from the seed."""
     torch.manual_seed(config.seed)
     model = CompactSegmenter(config.architecture)
     model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
     )
-    state = State(model, copy.deepcopy(model).requires_grad_(False), optimiser)
+    return State(model, copy.deepcopy(model).requires_grad_(False), optimiser)
+
+
+def _begin(checkpoint: Path, config: TrainingConfig, resume: bool) -> State:
+    state = fresh_state(config)
     if not checkpoint.exists():
         return state
     if not resume:
@@ -145,9 +155,9 @@ def _begin(checkpoint: Path, config: TrainingConfig, resume: bool) -> State:
     stored = _load(checkpoint)
     if stored["config"]["architecture"] != asdict(config.architecture):
         raise SegAnyPETError(f"{checkpoint} holds a network of other sizes; choose another folder")
-    model.load_state_dict(stored["model"])
+    state.model.load_state_dict(stored["model"])
     state.average.load_state_dict(stored["average"])
-    optimiser.load_state_dict(stored["optimiser"])
+    state.optimiser.load_state_dict(stored["optimiser"])
     state.step, state.seconds = stored["step"], stored["seconds"]
     return state
 
@@ -161,12 +171,16 @@ def _load(checkpoint: Path) -> dict[str, Any]:
     return stored
 
 
-def _batches(phantoms: Path, real: Path | None, config: TrainingConfig, seed: int) -> Iterator[Sample]:
-    stream = PatchStream(phantoms, real, config.sampling, seed)
+def _batches(phantoms: Path | None, real: Path | None, config: TrainingConfig, seed: int) -> Iterator[Sample]:
+    stream: IterableDataset[Sample]
+    if config.on_the_fly is not None:
+        stream = SimulatedPatches(config.on_the_fly, config.sampling, seed, real=real)
+    else:
+        stream = PatchStream(phantoms, real, config.sampling, seed)
     return iter(DataLoader(stream, batch_size=config.batch_size, num_workers=1, prefetch_factor=4))
 
 
-def _step(
+def train_step(
     state: State, batch: Sample, loss: Loss, config: TrainingConfig, rng: np.random.Generator
 ) -> tuple[float, list[float]]:
     """Train on one batch; return the loss and the Dice after each click."""

@@ -15,7 +15,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from seganypet.preprocessing.cropping import crop_or_pad
 from seganypet.preprocessing.intensity import normalise
-from seganypet.training.cases import CachedCase, Target, load_case
+from seganypet.training.cases import CachedCase, Target, deepest_of, load_case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Sample(NamedTuple):
 class PatchStream(IterableDataset[Sample]):
     """An endless, seeded stream of samples; cases that appear in the folders later join in."""
 
-    def __init__(self, phantoms: Path, real: Path | None, config: SamplingConfig, seed: int) -> None:
+    def __init__(self, phantoms: Path | None, real: Path | None, config: SamplingConfig, seed: int) -> None:
         self.phantoms, self.real, self.config, self.seed = phantoms, real, config, seed
 
     def __iter__(self) -> Iterator[Sample]:
@@ -73,7 +73,7 @@ class PatchStream(IterableDataset[Sample]):
 def draw_sample(case: CachedCase, config: SamplingConfig, rng: np.random.Generator) -> Sample:
     """Return a random patch of a case around a random one of its targets."""
     target = _choose_target(case.targets, config.lesion_share, rng)
-    anchor = np.asarray(target.deepest if rng.random() < 0.4 else _random_voxel(case, target, rng))
+    anchor = np.asarray(_deepest(case, target) if rng.random() < 0.4 else _random_voxel(case, target, rng))
     zoom = float(rng.uniform(*config.zoom)) if rng.random() < 0.5 else 1.0
     # Most patches are placed as the first click places them, some as a window beside it.
     reach = 1 / 16 if rng.random() < 0.75 else 3 / 8
@@ -124,6 +124,13 @@ def _choose_target(targets: Sequence[Target], lesion_share: float, rng: np.rando
     organs = [t for t in targets if t.kind == "organ"]
     chosen = lesions if lesions and (not organs or rng.random() < lesion_share) else organs
     return chosen[rng.integers(len(chosen))]
+
+
+def _deepest(case: CachedCase, target: Target) -> tuple[int, int, int]:
+    """Return the deepest voxel of a target, looked for if it is not known yet."""
+    if target.deepest is not None:
+        return target.deepest
+    return deepest_of(target, case.map_of(target), case.spacing_mm)
 
 
 def _random_voxel(case: CachedCase, target: Target, rng: np.random.Generator) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import pytest
 from seganypet.errors import ImageReadError
 from seganypet.phantom import PhantomConfig
 from seganypet.training import build
-from seganypet.training.build import add_phantoms, add_tumours, read_anatomy
+from seganypet.training.build import add_phantoms, add_tumours
 from seganypet.training.cases import load_case
 
 
@@ -61,25 +61,6 @@ def write_label_map(folder: Path) -> Path:
 def test_cases_of_a_label_map_carry_its_name(tmp_path, simulated):
     add_phantoms(tmp_path / "cases", [5], PhantomConfig(), write_label_map(tmp_path))
     assert [p.name for p in (tmp_path / "cases").iterdir()] == ["someone_000005"]
-
-
-def test_body_of_a_label_map_is_on_the_working_grid_and_follows_the_seed(tmp_path):
-    path = write_label_map(tmp_path)
-    one, same, other = (read_anatomy(path, seed) for seed in (1, 1, 2))
-    assert one.spacing_mm == pytest.approx((4.0, 4.0, 4.0))
-    assert "liver" in one.names.values()
-    np.testing.assert_array_equal(one.label_map, same.label_map)
-    assert one.label_map.shape != other.label_map.shape or (one.label_map != other.label_map).any()
-
-
-@pytest.mark.parametrize("names", [None, "", "[]", '{"liver": 1}'])
-def test_refuses_a_label_map_without_names(tmp_path, names):
-    path = write_label_map(tmp_path)
-    (tmp_path / "someone.json").unlink()
-    if names is not None:
-        (tmp_path / "someone.json").write_text(names)
-    with pytest.raises(ImageReadError, match=r"someone\.json: cannot be read as names \{id: name\}"):
-        read_anatomy(path, 1)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seganypet.phantom.anatomy.body_map import Anatomy, LabelArray
+from seganypet.phantom.anatomy.posture import Posture
 from seganypet.phantom.anatomy.tissues import FILLERS, TISSUE_IDS, TISSUES
 from seganypet.phantom.anatomy.warp import Axes, Field, Lattice, Points, unwarp
 from seganypet.volume import BoolArray
@@ -17,6 +18,9 @@ Slices = tuple[slice, slice, slice]
 Vector = Sequence[float] | npt.NDArray[np.float64]
 # A level is negative inside a shape and grows outwards, in mm or in any unit that grows alike.
 Level = Callable[[Field, Field, Field], Field]
+_GROWTH = 1.35  # how far a tube may widen to reach its volume
+_STEPS_MM = (3.0, 8.0)  # between a tube's balls, by how thick it is
+_SAMPLES = 5  # per edge of a box, to see where the posture carries it
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Canvas:
         shape: Number of voxels.
         maps: World to standard body along x, y, z.
         warp: Displacement in world mm, applied before the maps.
+        posture: Bend of head and spine, applied after the maps; none by default.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Canvas:
         shape: Sequence[int],
         maps: tuple[AxisMap, AxisMap, AxisMap],
         warp: Lattice,
+        posture: Posture | None = None,
     ) -> None:
         self.affine = affine
         self.spacing_mm = np.diag(affine)[:3].copy()
@@ -66,6 +72,7 @@ class Canvas:
         self.kept: frozenset[str] = frozenset()
         self._maps = maps
         self._warp = warp
+        self._posture = posture or Posture()
         self._standard = self._standard_coordinates()
         self._reach_mm = float(np.abs(warp.coefficients).max(initial=0.0))
 
@@ -76,9 +83,13 @@ class Canvas:
 
     def box(self, low: Vector, high: Vector) -> Slices:
         """Return the slices that hold a box given in the standard body, whatever the warp."""
+        corners = np.array([low, high], dtype=np.float64)
+        edges = np.linspace(corners[0], corners[1], _SAMPLES)
+        samples = np.stack(np.meshgrid(*edges.T, indexing="ij"), axis=-1)
+        bent = self._posture.bend(samples.reshape(-1, 3))
         spans = []
         for at in range(3):
-            ends = self._maps[at].to_world(np.array([low[at], high[at]], dtype=np.float64))
+            ends = self._maps[at].to_world(np.array([bent[:, at].min(), bent[:, at].max()]))
             first = (ends.min() - self._reach_mm - self.affine[at, 3]) / self.spacing_mm[at]
             last = (ends.max() + self._reach_mm - self.affine[at, 3]) / self.spacing_mm[at]
             count = self.label_map.shape[at]
@@ -93,7 +104,8 @@ class Canvas:
 
     def to_world(self, points: Points) -> Points:
         """Return world positions, in mm, of standard-body points [N, 3]."""
-        straight = np.stack([self._maps[at].to_world(points[:, at]) for at in range(3)], axis=1)
+        bent = self._posture.bend(points)
+        straight = np.stack([self._maps[at].to_world(bent[:, at]) for at in range(3)], axis=1)
         return unwarp(self._warp, straight)
 
     def fill(
@@ -133,32 +145,51 @@ class Canvas:
         radius_mm: float | npt.NDArray[np.float64],
         *,
         over: Iterable[str] = FILLERS,
+        volume_ml: float | None = None,
     ) -> None:
-        """Paint a tube of balls along a polyline of standard-body points [N, 3]."""
+        """Paint a tube of balls along a polyline of standard-body points [N, 3].
+
+        Args:
+            name: Tissue to paint.
+            points: Course of the tube's middle.
+            radius_mm: Radius in world mm, one or one per point.
+            over: Tissues it may displace.
+            volume_ml: Scale the radii, by a third up or down to nothing, to this volume.
+        """
         if name in self.kept:
             return
-        box, mask = self.tube_mask(points, radius_mm)
-        self.label_map[box][mask & self._free(box, over, False)] = TISSUE_IDS[name]
+        box, level = self.tube_level(points, radius_mm, reach=1.0 if volume_ml is None else _GROWTH)
+        free = self._free(box, over, False)
+        threshold = 1.0 if volume_ml is None else min(self._threshold(level[free], volume_ml), _GROWTH)
+        self.label_map[box][free & (level < threshold)] = TISSUE_IDS[name]
 
-    def tube_mask(
-        self, points: Points, radius_mm: float | npt.NDArray[np.float64]
-    ) -> tuple[Slices, BoolArray]:
-        """Return a box and the mask, in it, of balls along a polyline of standard-body points."""
-        dense, radii = _densify(points, np.broadcast_to(radius_mm, len(points)), step_mm=3.0)
+    def tube_level(
+        self, points: Points, radius_mm: float | npt.NDArray[np.float64], *, reach: float = 1.0
+    ) -> tuple[Slices, Field]:
+        """Return a box and, in it, the distance to a polyline over the radius, up to `reach`; inf beyond."""
+        dense, radii = _densify(points, np.broadcast_to(radius_mm, len(points)))
         world = self.to_world(dense)
         radii = np.maximum(radii, 0.6 * self.spacing_mm.max())  # thinner ones would fall between voxels
-        box = self._world_box(world.min(axis=0) - radii.max(), world.max(axis=0) + radii.max())
-        x, y, z = (self.axes[at][box[at]] for at in range(3))
-        mask = np.zeros((len(x), len(y), len(z)), dtype=np.bool_)
-        for (px, py, pz), radius in zip(world, radii, strict=True):
-            i = slice(*np.searchsorted(x, (px - radius, px + radius)))
-            j = slice(*np.searchsorted(y, (py - radius, py + radius)))
-            k = slice(*np.searchsorted(z, (pz - radius, pz + radius)))
-            square = (
-                (x[i, None, None] - px) ** 2 + (y[None, j, None] - py) ** 2 + (z[None, None, k] - pz) ** 2
-            )
-            mask[i, j, k] |= square < radius * radius
-        return box, mask
+        spans = [
+            np.searchsorted(axis, np.stack([world[:, at] - reach * radii, world[:, at] + reach * radii]))
+            for at, axis in enumerate(self.axes)
+        ]
+        first = [int(span[0].min()) for span in spans]
+        box = tuple(slice(f, int(span[1].max())) for f, span in zip(first, spans, strict=True))
+        level = np.full([max(s.stop - s.start, 0) for s in box], np.inf, dtype=np.float32)
+        squares = [
+            [
+                ((axis[a:b] - np.float32(p)) / np.float32(r)) ** 2
+                for a, b, p, r in zip(*span.tolist(), world[:, at], radii, strict=True)
+            ]
+            for at, (axis, span) in enumerate(zip(self.axes, spans, strict=True))
+        ]
+        starts = [(span[0] - f).tolist() for span, f in zip(spans, first, strict=True)]
+        for i, j, k, x2, y2, z2 in zip(*starts, *squares, strict=True):
+            part = level[i : i + len(x2), j : j + len(y2), k : k + len(z2)]
+            np.minimum(part, (x2[:, None] + y2[None, :])[:, :, None] + z2, out=part)
+        np.sqrt(level, out=level)
+        return (box[0], box[1], box[2]), level
 
     def anatomy(self) -> Anatomy:
         """Return what is painted."""
@@ -178,6 +209,7 @@ class Canvas:
                 world[at] += np.float32(s0 - slope * w0)
             else:
                 world[at] = self._maps[at].to_standard(world[at])
+        self._posture.unbend(world)
         return world
 
     def _free(self, box: Slices, over: Iterable[str], outside: bool) -> BoolArray:
@@ -193,18 +225,10 @@ class Canvas:
             return float("inf")
         return float(np.partition(depths, count)[count])
 
-    def _world_box(self, low: Points, high: Points) -> Slices:
-        spans = []
-        for at in range(3):
-            start, stop = np.searchsorted(self.axes[at], (low[at], high[at]))
-            spans.append(slice(int(start), max(int(start), int(stop))))
-        return spans[0], spans[1], spans[2]
 
-
-def _densify(
-    points: Points, radii: npt.NDArray[np.float64], *, step_mm: float
-) -> tuple[Points, npt.NDArray[np.float64]]:
-    """Points and radii along a polyline, one every `step_mm` or less."""
+def _densify(points: Points, radii: npt.NDArray[np.float64]) -> tuple[Points, npt.NDArray[np.float64]]:
+    """Points and radii along a polyline, so close that balls around them make a smooth tube."""
+    step_mm = float(np.clip(0.5 * radii.min(), *_STEPS_MM))
     lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
     along = np.concatenate([[0.0], np.cumsum(lengths)])
     at = np.linspace(0.0, along[-1], max(int(np.ceil(along[-1] / step_mm)) + 1, 2))

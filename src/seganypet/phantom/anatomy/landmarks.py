@@ -20,8 +20,10 @@ _HEIGHTS: tuple[tuple[tuple[str, ...], float], ...] = (
     (("urinary_bladder",), 932.0),
     (_KIDNEYS, 1098.0),
     (("heart_blood_pool", "heart_myocardium"), 1272.0),
+    (("thyroid_gland",), 1484.0),
     (("larynx",), 1522.0),
     (("palatine_tonsils",), 1568.0),
+    (("brain",), 1664.0),
 )
 _TOP_MM, _SOLES_MM = 1755.0, -15.0
 _KIDNEY_Y_MM, _HEART_Y_MM = -46.0, 22.0
@@ -61,8 +63,8 @@ def fit_standard_body(
 ) -> tuple[AxisMap, AxisMap, AxisMap] | None:
     """Return maps from world to the standard body, or None where too few organs show where it lies.
 
-    Needed are both kidneys and the heart. Bladder, larynx, tonsils, liver and spleen refine the fit, and the
-    body's top and bottom do where it is whole.
+    Needed are both kidneys and the heart. Bladder, thyroid, larynx, tonsils, brain, liver and spleen
+    refine the fit, and the body's top and bottom do where it is whole.
 
     Args:
         organs: Extents by tissue name, in world mm.

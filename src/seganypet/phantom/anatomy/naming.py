@@ -1,67 +1,69 @@
-"""From the names of other label maps to ours: TotalSegmentator, and the HuBMAP reference organs."""
+"""From the labels of other maps to our tissues: TotalSegmentator's tasks, and the HuBMAP reference organs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
+from difflib import get_close_matches
 
-from seganypet.phantom.anatomy.tissues import TISSUE_IDS
+from seganypet.errors import UsageError
+from seganypet.phantom.anatomy.synonyms import BY_SIDE, SYNONYMS
+from seganypet.phantom.anatomy.tissues import SIDES, TISSUE_IDS, TISSUES
 
-# Labels that stand for the whole body and are filled with fat and muscle.
-BODY_NAMES = frozenset({"skin", "body", "body_trunc", "body_extremities", "torso"})
-# A bony pelvis in one piece, which is split into its bones.
-PELVIS_NAMES = frozenset({"pelvis", "bony_pelvis"})
+# What a table may name besides tissues: a label that is filled with fat and muscle, and a bony pelvis in one
+# piece, which is split into sacrum and hip bones.
+BODY, PELVIS = "body", "pelvis"
+_BODY_NAMES = frozenset({"skin", "body", "body_trunc", "body_extremities", "torso", "face"})
+_PELVIS_NAMES = frozenset({"pelvis", "bony_pelvis"})
 _OTHER = "skeletal_muscle"
-_SYNONYMS: Mapping[str, str] = MappingProxyType(
-    {
-        "intestine_large": "colon",
-        "large_intestine": "colon",
-        "rectum": "colon",
-        "intestine_small": "small_bowel",
-        "small_intestine": "small_bowel",
-        "heart": "heart_blood_pool",
-        "heart_atrium_left": "heart_blood_pool",
-        "heart_atrium_right": "heart_blood_pool",
-        "heart_ventricle_left": "heart_blood_pool",
-        "heart_ventricle_right": "heart_blood_pool",
-        "atrial_appendage_left": "heart_blood_pool",
-        "pulmonary_artery": "heart_blood_pool",
-        "pulmonary_vein": "heart_blood_pool",
-        "main_bronchus": "trachea",
-        "palatine_tonsil_left": "palatine_tonsils",
-        "palatine_tonsil_right": "palatine_tonsils",
-        "fallopian_tube_left": "uterus",
-        "fallopian_tube_right": "uterus",
-        "knee_left": "femur_left",
-        "knee_right": "femur_right",
-        "bladder": "urinary_bladder",
-        "thyroid": "thyroid_gland",
-        "gall_bladder": "gallbladder",
-        "left_kidney": "kidney_left",
-        "right_kidney": "kidney_right",
-        "fat": "subcutaneous_fat",
-        "muscle": "skeletal_muscle",
-        "brachiocephalic_vein_left": "superior_vena_cava",
-        "brachiocephalic_vein_right": "superior_vena_cava",
-        "brachiocephalic_trunk": "aorta",
-        "vertebrae_s1": "sacrum",
-        "costal_cartilages": "sternum",
-    }
-)
+_UNSIDED = frozenset(name.removesuffix("_left") for name in TISSUES if name.endswith("_left"))
+_VERTEBRAE = {name.lower(): name for name in TISSUES if name.startswith("vertebrae_")}
 
 
-def tissue_name(name: str) -> str:
-    """Return our name of a tissue of another label map; unknown ones count as muscle.
+def tissue_name(name: str, tissues: Mapping[str, str] | None = None) -> str:
+    """Return our name of a label of another map; labels that nobody knows count as muscle.
 
-    Case, blanks and hyphens do not matter; the suffixes _l and _r become _left and _right.
+    Case, blanks and hyphens do not matter; the suffixes _l and _r become _left and _right. Besides tissues the
+    result may be "body", "pelvis", or a tissue without its side ("tibia"), which lies on both sides.
+
+    Args:
+        name: Name of a label.
+        tissues: A table of one's own, label name to tissue name, that goes before the built-in one.
     """
+    own = {_plain(label): tissue for label, tissue in (tissues or {}).items()}
+    plain = _plain(name)
+    if plain in own:
+        return own[plain]
+    if plain in _BODY_NAMES:
+        return BODY
+    if plain in _PELVIS_NAMES:
+        return PELVIS
+    plain = _VERTEBRAE.get(plain, plain)
+    plain = SYNONYMS.get(plain, plain)
+    for side in SIDES:
+        stem = plain.removesuffix(f"_{side}")
+        if stem != plain and stem in BY_SIDE:
+            plain = f"{BY_SIDE[stem]}_{side}"
+    plain = BY_SIDE.get(plain, plain)
+    return plain if plain in TISSUE_IDS or plain in _UNSIDED else _OTHER
+
+
+def check_tissues(tissues: Mapping[str, str] | None) -> None:
+    """Refuse a table that names tissues there are not.
+
+    Raises:
+        UsageError: A value is no tissue; the message names the closest ones.
+    """
+    known = (*TISSUES, *sorted(_UNSIDED), BODY, PELVIS)
+    for label, tissue in (tissues or {}).items():
+        if tissue not in known:
+            close = get_close_matches(str(tissue), known, n=3, cutoff=0.4)
+            hint = f"did you mean {' or '.join(close)}?" if close else "TISSUES lists all names"
+            raise UsageError(f"tissues[{label!r}] is {tissue!r}, which is no tissue; {hint}")
+
+
+def _plain(name: str) -> str:
     plain = name.strip().lower().replace(" ", "_").replace("-", "_")
     for short, side in (("_l", "_left"), ("_r", "_right")):
         if plain.endswith(short):
             plain = plain.removesuffix(short) + side
-    plain = _VERTEBRAE.get(plain, plain)
-    plain = _SYNONYMS.get(plain, plain)
-    return plain if plain in TISSUE_IDS else _OTHER
-
-
-_VERTEBRAE = {name.lower(): name for name in TISSUE_IDS if name.startswith("vertebrae_")}
+    return plain

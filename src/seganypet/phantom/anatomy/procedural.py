@@ -8,15 +8,20 @@ import numpy as np
 
 from seganypet.errors import GeometryError
 from seganypet.phantom.anatomy.abdomen import paint_abdomen
-from seganypet.phantom.anatomy.body import TOP_MM, Build, draw_build, paint_body
+from seganypet.phantom.anatomy.body import paint_body
 from seganypet.phantom.anatomy.body_map import Anatomy
+from seganypet.phantom.anatomy.build import STANDARD_HEIGHT_M, Build, draw_build
 from seganypet.phantom.anatomy.canvas import AxisMap, Canvas
 from seganypet.phantom.anatomy.head import paint_head
+from seganypet.phantom.anatomy.limbs import arm_joints
+from seganypet.phantom.anatomy.muscles import paint_muscles
+from seganypet.phantom.anatomy.outline import TOP_MM
 from seganypet.phantom.anatomy.skeleton import paint_skeleton
 from seganypet.phantom.anatomy.thorax import paint_thorax
-from seganypet.phantom.anatomy.warp import random_warp
+from seganypet.phantom.anatomy.tissues import SIDES
+from seganypet.phantom.anatomy.warp import Points, random_warp
 
-_STANDARD_HEIGHT_M = 1.75
+_HALF_FIELD_MM = 345.0  # of a scanner with a bore of 70 cm
 
 
 def procedural_anatomy(rng: np.random.Generator, *, spacing_mm: Sequence[float] = (4.0, 4.0, 4.0)) -> Anatomy:
@@ -40,9 +45,10 @@ def procedural_anatomy(rng: np.random.Generator, *, spacing_mm: Sequence[float] 
     canvas = _canvas(build, spacing, rng)
     paint_body(canvas, build)
     paint_skeleton(canvas, build)
-    paint_head(canvas, rng)
-    paint_thorax(canvas, rng)
+    paint_head(canvas, build, rng)
+    paint_thorax(canvas, build, rng)
     paint_abdomen(canvas, build, rng)
+    paint_muscles(canvas, build, rng)
     return canvas.anatomy()
 
 
@@ -59,23 +65,36 @@ def check_spacing(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _canvas(build: Build, spacing_mm: tuple[float, float, float], rng: np.random.Generator) -> Canvas:
-    tall = build.height_m / _STANDARD_HEIGHT_M
+    tall = build.height_m / STANDARD_HEIGHT_M
     scale = (
         float(np.sqrt(tall) * rng.normal(1.0, 0.035)),
         float(np.sqrt(tall) * rng.normal(1.0, 0.04)),
         float(tall * rng.normal(1.0, 0.02)),
     )
     maps = (_scaled(scale[0]), _scaled(scale[1]), _scaled(scale[2]))
-    half_width = 330.0 if build.arms else 205.0 + build.fat_mm
-    top = (2060.0 if build.arms and build.arms_up else TOP_MM) + rng.uniform(5, 40)
-    front = 165.0 + build.belly_mm + build.fat_mm
-    low = np.array((-half_width, -140.0 - build.fat_mm, build.lowest_mm)) * scale
-    high = np.array((half_width, front, top)) * scale
+    low, high = _field_of_view(build, rng)
+    low, high = low * scale, high * scale
+    low[0], high[0] = max(low[0], -_HALF_FIELD_MM), min(high[0], _HALF_FIELD_MM)
     shape = np.ceil((high - low) / spacing_mm).astype(int) + 1
     affine = np.diag([*spacing_mm, 1.0])
     affine[:3, 3] = low
     warp = random_warp(rng, low.tolist(), high.tolist(), amplitude_mm=float(rng.uniform(8, 15)))
-    return Canvas(affine, shape.tolist(), maps, warp)
+    return Canvas(affine, shape.tolist(), maps, warp, build.posture)
+
+
+def _field_of_view(build: Build, rng: np.random.Generator) -> tuple[Points, Points]:
+    """Corners of what is imaged, in the standard body: raised hands are often cut off."""
+    half_width, top = 215.0 + build.fat_mm + max(build.legs_apart_mm, 0), TOP_MM
+    to_the_hands = bool(rng.random() < 0.4)
+    if build.arms:
+        joints = np.stack([arm_joints(build, side) for side in SIDES])
+        half_width = max(half_width, float(np.abs(joints[..., 0]).max()) + 60.0)
+        if build.arms_up and to_the_hands:
+            top = float(joints[..., 2].max()) + 15.0
+    top += rng.uniform(12, 55)
+    front = 170.0 + build.belly_mm + build.fat_mm
+    low = np.array((-half_width, -150.0 - build.fat_mm, build.lowest_mm))
+    return low, np.array((half_width, front, top))
 
 
 def _scaled(scale: float) -> AxisMap:

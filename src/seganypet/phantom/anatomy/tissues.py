@@ -70,12 +70,24 @@ _SINGLE = (
     "larynx",
     "palatine_tonsils",
 )
+_LATER_SINGLE = ("skin", "brown_fat", "brain_white_matter", "brain_ventricle", "nasal_mucosa")
+MARROW_BONES = ("femur", "humerus", "tibia")
+_LATER_PAIRED = (
+    *(f"{bone}_marrow" for bone in MARROW_BONES),
+    "autochthon",
+    "thigh_muscle",
+    "arm_muscle",
+    "breast",
+    "testis",
+)
 
 
 def _all_names() -> tuple[str, ...]:
+    """Every tissue in the order of its id; new ones go to the end, so that ids stay what they were."""
     paired = tuple(f"{name}_{side}" for name in (*_PAIRED_BONES, *_PAIRED_ORGANS) for side in SIDES)
     ribs = tuple(f"rib_{side}_{number}" for side in SIDES for number in range(1, 13))
-    return (*_SINGLE, *paired, *VERTEBRAE, *ribs)
+    later = (*_LATER_SINGLE, *(f"{name}_{side}" for name in _LATER_PAIRED for side in SIDES))
+    return (*_SINGLE, *paired, *VERTEBRAE, *ribs, *later)
 
 
 TISSUES: tuple[str, ...] = _all_names()
@@ -83,6 +95,7 @@ TISSUES: tuple[str, ...] = _all_names()
 TISSUE_IDS: Mapping[str, int] = MappingProxyType({name: 1 + at for at, name in enumerate(TISSUES)})
 # What an organ may displace: tissue that only fills space.
 FILLERS = ("subcutaneous_fat", "skeletal_muscle", "torso_fat")
+BRAIN = ("brain", "brain_white_matter", "brain_ventricle", "cerebellum")
 
 
 def label_groups() -> dict[str, list[int]]:
@@ -92,14 +105,24 @@ def label_groups() -> dict[str, list[int]]:
         groups[f"lung_{side}"] = _ids(name for name in LUNG_LOBES if name.endswith(side))
         # The renal pelvis is part of the kidney that a reader outlines.
         groups[f"kidney_{side}"] = _ids((f"kidney_{side}", f"kidney_pelvis_{side}"))
+        for bone in MARROW_BONES:
+            groups[f"{bone}_{side}"] = _ids((f"{bone}_{side}", f"{bone}_marrow_{side}"))
     groups["lung"] = _ids(LUNG_LOBES)
     groups["kidneys"] = groups["kidney_left"] + groups["kidney_right"]
     groups["heart"] = _ids(("heart_myocardium", "heart_blood_pool"))
-    groups["brain"] = _ids(("brain", "cerebellum"))
+    groups["brain"] = _ids(BRAIN)
     groups["spine"] = _ids((*VERTEBRAE, "sacrum"))
     groups["ribs"] = _ids(name for name in TISSUES if name.startswith("rib_"))
-    for name in ("parotid_gland", "submandibular_gland", "adrenal_gland", "femur", "humerus", "hip"):
-        groups[f"{name}s"] = _ids(f"{name}_{side}" for side in SIDES)
+    for name in (
+        "parotid_gland",
+        "submandibular_gland",
+        "adrenal_gland",
+        "femur",
+        "humerus",
+        "hip",
+        "breast",
+    ):
+        groups[f"{name}s"] = groups[f"{name}_left"] + groups[f"{name}_right"]
     return groups
 
 

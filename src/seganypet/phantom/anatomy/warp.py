@@ -14,6 +14,9 @@ Field = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
 
 
+_CLOSE_MM = 0.02  # far below any voxel
+
+
 @dataclass(frozen=True, eq=False)
 class Lattice:
     """Cubic B-spline coefficients on a regular lattice: a smooth function of the position in mm.
@@ -89,7 +92,9 @@ def unwarp(warp: Lattice, points_mm: Points, *, iterations: int = 9) -> Points:
     """Return the points that the warp (x + field(x)) carries to the given ones, float64 [N, 3]."""
     moved = points_mm.copy()
     for _ in range(iterations):
-        moved = points_mm - warp.at(moved)
+        before, moved = moved, points_mm - warp.at(moved)
+        if np.abs(moved - before).max(initial=0.0) < _CLOSE_MM:
+            break
     return moved
 
 

@@ -1,0 +1,56 @@
+"""Bodies of a cohort: procedural ones, or those of label maps on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seganypet.errors import ImageReadError
+from seganypet.io.nifti import load_nifti, naming
+from seganypet.phantom.anatomy.body_map import Anatomy, LabelArray
+from seganypet.phantom.anatomy.label_maps import anatomy_from_label_map
+from seganypet.volume import Affine
+
+
+def read_anatomy(path: Path, seed: int, *, spacing_mm: Sequence[float] = (4.0, 4.0, 4.0)) -> Anatomy:
+    """Return the body of a label map on disk, at a size and in a posture that the seed decides.
+
+    Args:
+        path: NIfTI label map; `{id: name}` in a JSON file of the same name beside it.
+        seed: The same seed gives the same body.
+        spacing_mm: Voxel size along x, y, z, in mm.
+
+    Raises:
+        ImageReadError: A file is missing or unreadable.
+        GeometryError, UsageError: As for `anatomy_from_label_map`; the message begins with the path.
+    """
+    label_map, affine, names = read_label_map(path)
+    rng = np.random.default_rng([seed, 1])
+    with naming(path):
+        return anatomy_from_label_map(label_map, affine, names, rng, spacing_mm=spacing_mm)
+
+
+def read_label_map(path: Path) -> tuple[LabelArray, Affine, dict[int, str]]:
+    """Return ids int16 [I, J, K], the affine to RAS+ world in mm, and the name of every id.
+
+    Raises:
+        ImageReadError: A file is missing or unreadable.
+        GeometryError: The map is not 3D, or its affine is unusable.
+    """
+    image = load_nifti(path)
+    return image.array.astype(np.int16), image.affine, _names(names_path(path))
+
+
+def names_path(path: Path) -> Path:
+    """Return where the names of a label map lie: x.json beside x.nii.gz."""
+    return path.with_name(path.name.split(".")[0] + ".json")
+
+
+def _names(path: Path) -> dict[int, str]:
+    try:
+        return {int(key): str(name) for key, name in json.loads(path.read_text()).items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise ImageReadError(f"{path}: cannot be read as names {{id: name}} ({error})") from error

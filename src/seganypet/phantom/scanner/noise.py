@@ -1,0 +1,101 @@
+"""Noise of reconstructed PET: it follows the activity, the depth in the body and the reconstruction's filter.
+
+The model and its numbers are those of the faithful mode (`osem`; docs/phantom.md): the noise of OSEM images is close
+to log-normal (Barrett et al., Phys Med Biol 1994), its standard deviation grows with a power of the SUV between
+Poisson's 0.5 and 1, and with the attenuation on the way out of the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from seganypet.phantom.fields import (
+    FWHM_PER_SIGMA,
+    Matrix,
+    apply,
+    gaussian_matrices,
+    smooth_widely,
+    white_noise,
+)
+from seganypet.phantom.scanner.protocols import Examination
+
+# Noise is quoted at the liver's SUV, where readers measure it.
+REFERENCE_SUV = 2.2
+# The share of body within some 10 cm tells the depth: a quarter more noise for 10 cm more of tissue.
+_DEPTH_MM, _DEPTH_GAIN, _DEPTH_IN_LIVER = 220.0, 1.0, 0.6
+# The outermost slices have fewer lines of response, and so have those where two bed positions meet.
+_ENDS_GAIN, _ENDS_MM = 0.7, 6.0
+_SEAM_GAIN, _SEAM_MM = 0.3, 4.0
+# Lines of response through the body's short axis count more: noise is longer front to back than left to right.
+_GRAIN_X, _GRAIN_Y = 0.92, 1.1
+_MOST_LOG_SD = 1.2
+
+
+def add_noise(
+    image: Tensor,
+    body: Tensor,
+    examinations: Sequence[Examination],
+    spacing_mm: Sequence[float],
+    rngs: Sequence[np.random.Generator],
+) -> Tensor:
+    """Return images with noise, SUV, float32 [B, I, J, K]; the mean over many draws is the image.
+
+    Args:
+        image: SUV without noise, [B, I, J, K], 0 or more, x to the right and y to the front.
+        body: Whether a voxel is of the body, bool [B, I, J, K].
+        examinations: Level, exponent and correlation of the noise of each.
+        spacing_mm: Voxel size along i, j, k, in mm.
+        rngs: Source of randomness of each.
+    """
+    widths = [
+        (_GRAIN_X * e.noise_fwhm_mm[0], _GRAIN_Y * e.noise_fwhm_mm[1], e.noise_fwhm_mm[2])
+        for e in examinations
+    ]
+    grain = apply(
+        white_noise(image.shape[1:], rngs, image.device), _unit(image.shape[1:], spacing_mm, widths)
+    )
+    log_sd = relative_sd(image, body, examinations, spacing_mm)
+    log_sd = log_sd.square_().log1p_().sqrt_().clamp_(max=_MOST_LOG_SD)
+    grain.mul_(log_sd).sub_(log_sd.square_().mul_(0.5))
+    return grain.exp_().mul_(image)
+
+
+def relative_sd(
+    image: Tensor, body: Tensor, examinations: Sequence[Examination], spacing_mm: Sequence[float]
+) -> Tensor:
+    """Return the standard deviation of the noise over the image, float32 [B, I, J, K]; see `add_noise`."""
+    thickness = smooth_widely(body.float(), spacing_mm, (_DEPTH_MM, _DEPTH_MM, 4 * spacing_mm[2]))
+    exponents = torch.tensor([e.noise_exponent - 1 for e in examinations], device=image.device)
+    log_level = (image / REFERENCE_SUV).clamp_(min=1e-3).log_().mul_(exponents[:, None, None, None])
+    log_level.add_(thickness.sub_(_DEPTH_IN_LIVER), alpha=_DEPTH_GAIN)
+    levels = [e.noise * _slices(image.shape[3], spacing_mm[2], e) for e in examinations]
+    return log_level.exp_().mul_(torch.from_numpy(np.stack(levels)).to(image.device)[:, None, None])
+
+
+def _unit(
+    shape: Sequence[int], spacing_mm: Sequence[float], fwhm_mm: Sequence[Sequence[float]]
+) -> list[Matrix]:
+    """Smoothing matrices that leave white noise at a standard deviation of 1, to the edges."""
+    # The matrices integrate over voxels, which noise that is drawn voxel by voxel must not count twice.
+    voxels = np.square(FWHM_PER_SIGMA * np.asarray(spacing_mm)) / 12
+    widths = np.sqrt(np.clip(np.square(fwhm_mm) - voxels, 0, None)).tolist()
+    return [
+        m / np.sqrt((m**2).sum(axis=2, keepdims=True)) for m in gaussian_matrices(shape, spacing_mm, widths)
+    ]
+
+
+def _slices(count: int, step_mm: float, examination: Examination) -> npt.NDArray[np.float32]:
+    """Factor of every slice."""
+    z = np.arange(count) * step_mm
+    log_factor = np.zeros(count)
+    if examination.noisy_ends:
+        log_factor += _ENDS_GAIN * np.exp(-np.minimum(z, z[::-1]) / _ENDS_MM)
+    if examination.bed_mm > 0:
+        seam = (z + examination.bed_mm / 2) % examination.bed_mm - examination.bed_mm / 2
+        log_factor += _SEAM_GAIN * np.exp(-((seam / _SEAM_MM) ** 2)) * (z > examination.bed_mm / 2)
+    return np.asarray(np.exp(log_factor), dtype=np.float32)
