@@ -30,13 +30,14 @@ from phantom_osem_balls import (
 from seganypet.phantom import TISSUE_IDS, Anatomy, Examination, draw_patient, procedural_anatomy
 from seganypet.phantom.scanner.acquisition import acquire
 from seganypet.phantom.scanner.attenuation import WATER_PER_MM, attenuation_map
+from seganypet.phantom.scanner.noise import REFERENCE_SUV
 from seganypet.phantom.scanner.osem import OsemSettings, osem_scan
 
 LAGS = 6
 
 
 def slab_of(anatomy: Anatomy, around: str, half_mm: float) -> slice:
-    """Return the slices around the middle of an organ; around the liver, half are above its dome's underside."""
+    """Return the slices around the middle of an organ; of the liver, around its upper part, with the lungs' bases."""
     slices = np.flatnonzero((anatomy.label_map == TISSUE_IDS[around]).any(axis=(0, 1)))
     half = int(half_mm / anatomy.spacing_mm[2])
     middle = int(slices.mean()) if around != "liver" else int(slices[-1]) - half // 3
@@ -112,6 +113,8 @@ def _lagged(residual: Array, where: Mask, axis: int, lag: int) -> float:
     near, far = ([slice(None)] * 3 for _ in range(2))
     near[axis], far[axis] = slice(None, -lag), slice(lag, None)
     both = where[tuple(near)] & where[tuple(far)]
+    if both.sum() < 20:
+        return float("nan")
     a, b = residual[(slice(None), *near)][:, both], residual[(slice(None), *far)][:, both]
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
 
@@ -199,7 +202,13 @@ def compare(activity: Array, anatomy: Anatomy, settings: OsemSettings, realisati
     print(
         f"Gaussian that blurs a ball of 17 mm as much: {in_slice:.1f} mm in the slice, {axial:.1f} mm across"
     )
-    level = _mean_sd(images.var(axis=0, ddof=1), organ) / float(images.mean(axis=0)[organ].mean())
+    suv = float(images.mean(axis=0)[organ].mean())
+    # The fast mode's noise is quoted at the liver's SUV.
+    level = (
+        _mean_sd(images.var(axis=0, ddof=1), organ)
+        / suv
+        * (suv / REFERENCE_SUV) ** (1 - blank.noise_exponent)
+    )
     width = float(np.sqrt(widths[0] * widths[1]))
     matched = replace(
         blank,

@@ -126,5 +126,7 @@ def _blend(activity: Tensor, plan: LesionPlan, lesion: Rendered, coarse: Tensor,
     coarse_sd, fine_sd = plan.unevenness
     half_variance = (coarse_sd**2 + fine_sd**2) / 2
     pattern = torch.exp(coarse_sd * coarse[box] + fine_sd * fine[box] - half_variance)
+    if plan.reaction > 0:
+        activity[box] = torch.maximum(activity[box], plan.reaction * plan.suv * lesion.nearness)
     inside = plan.suv + (plan.core_suv - plan.suv) * lesion.core
     activity[box] = torch.lerp(activity[box], inside * pattern, lesion.coverage)

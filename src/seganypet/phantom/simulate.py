@@ -9,6 +9,7 @@ import torch
 
 from seganypet.errors import GeometryError, UsageError
 from seganypet.phantom.anatomy import Anatomy, label_groups, procedural_anatomy
+from seganypet.phantom.anatomy.body_map import LabelArray
 from seganypet.phantom.case import PhantomCase
 from seganypet.phantom.config import PhantomConfig
 from seganypet.phantom.lesions.planning import plan_lesions
@@ -17,7 +18,7 @@ from seganypet.phantom.scanner.artefacts import dome_slice
 from seganypet.phantom.scanner.protocols import Examination
 from seganypet.phantom.tracers import draw_patient
 from seganypet.preprocessing.orientation import canonical_orientation
-from seganypet.volume import Source, Volume
+from seganypet.volume import Affine, Source, Volume
 
 _ONE_BED_MM = (150.0, 450.0)
 
@@ -94,6 +95,7 @@ def _in_view(
     anatomy: Anatomy, examination: Examination, config: PhantomConfig, rng: np.random.Generator
 ) -> Anatomy:
     """The part of a body that the scanner covers: from the head down, or one or two bed positions anywhere."""
+    anatomy = _in_bore(anatomy, examination.bore_mm)
     count, step = anatomy.label_map.shape[2], anatomy.spacing_mm[2]
     limited = rng.random() < config.limited_share
     length_mm = float(rng.uniform(*_ONE_BED_MM)) if limited else examination.axial_mm
@@ -103,9 +105,26 @@ def _in_view(
     start = int(rng.integers(count - slices)) if limited else count - slices
     affine = anatomy.affine.copy()
     affine[:3, 3] += start * affine[:3, 2]
-    part = anatomy.label_map[..., start : start + slices]
-    present = set(np.flatnonzero(np.bincount(part.ravel())).tolist())
-    return Anatomy(part, affine, {i: name for i, name in anatomy.names.items() if i in present})
+    return _cropped(anatomy, anatomy.label_map[..., start : start + slices], affine)
+
+
+def _in_bore(anatomy: Anatomy, bore_mm: float) -> Anatomy:
+    """A body without what lies outside the transaxial field of view, where nothing is reconstructed."""
+    x, y = (
+        (np.arange(n) - (n - 1) / 2) * step
+        for n, step in zip(anatomy.label_map.shape[:2], anatomy.spacing_mm[:2], strict=True)
+    )
+    outside = np.hypot(x[:, None], y[None, :]) > bore_mm / 2
+    if not anatomy.label_map[outside].any():
+        return anatomy
+    seen = np.where(outside[..., None], np.int16(0), anatomy.label_map)
+    return _cropped(anatomy, seen, anatomy.affine)
+
+
+def _cropped(anatomy: Anatomy, label_map: LabelArray, affine: Affine) -> Anatomy:
+    """The anatomy of a part of a label map, with the names that are left."""
+    present = set(np.flatnonzero(np.bincount(label_map.ravel())).tolist())
+    return Anatomy(label_map, affine, {i: name for i, name in anatomy.names.items() if i in present})
 
 
 def _case(

@@ -64,7 +64,7 @@ def _paint_liver(canvas: Canvas, build: Build, rng: np.random.Generator) -> None
     outer, ceiling = union(right, left), _under_dome(build)
 
     def level(x: Field, y: Field, z: Field) -> Field:
-        sides = np.maximum(np.float32(0.3) * outer(x, y, z), visceral(x, y, z))
+        sides = np.maximum(np.float32(2) * outer(x, y, z), visceral(x, y, z))
         return np.where(ceiling(x, y, z) < 0, sides, np.float32(_NEVER))
 
     low, high = (-140, -125, 970), (165, 150, 1275)

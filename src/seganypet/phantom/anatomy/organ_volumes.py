@@ -72,7 +72,7 @@ ORGAN_VOLUMES: Mapping[str, OrganVolume] = MappingProxyType(
         "eye": _icrp(7.5, 7.5, 5, 9.5, 0.06),
         "lacrimal_gland": _approximate(0.8, 0.8, 0.3, 1.6, 0.25),
         "parotid_gland": _icrp(25, 20.6, 10, 50, 0.22),
-        "submandibular_gland": _icrp(12.5, 10.3, 5, 20, 0.2),
+        "submandibular_gland": _icrp(12.5, 10.3, 5, 22, 0.2),
         "thyroid_gland": _icrp(20, 17, 7, 40, 0.28),
         "thymus": _icrp(25, 20, 6, 45, 0.3),
         "spinal_cord": _approximate(45, 40, 15, 90),
@@ -113,7 +113,7 @@ def draw_volume_ml(name: str, build: Build, rng: np.random.Generator) -> float:
     organ = ORGAN_VOLUMES[name]
     mean_ml = organ.female_ml if build.female else organ.male_ml
     drawn = mean_ml * build.organ_scale * float(np.exp(organ.spread * rng.normal()))
-    return float(np.clip(drawn, 1.05 * organ.low_ml, 0.95 * organ.high_ml))
+    return float(np.clip(drawn, 1.1 * organ.low_ml, 0.9 * organ.high_ml))
 
 
 def organ_volumes_ml(anatomy: Anatomy) -> dict[str, float]:

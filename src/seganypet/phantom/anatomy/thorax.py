@@ -24,7 +24,10 @@ def dome(x: Field, y: Field, breath_mm: float) -> Field:
     """Return the height of the diaphragm over a place of the cavity, in mm."""
     right = 1245 - ((x - 70) ** 2 + (y - 16) ** 2) / np.float32(105)
     left = 1232 - ((x + 72) ** 2 + (y - 12) ** 2) / np.float32(105)
-    return np.asarray(np.maximum(np.maximum(right, left), np.float32(_RECESS_MM)) - np.float32(breath_mm))
+    # The heart rests on the tendon between the two.
+    tendon = 1230 - ((x + 8) ** 2 + (y - 30) ** 2) / np.float32(150)
+    height = np.maximum.reduce([right, left, tendon, np.full_like(right, _RECESS_MM)])
+    return np.asarray(height - np.float32(breath_mm))
 
 
 def paint_thorax(

@@ -54,7 +54,17 @@ class LogNormal:
         return float(np.clip(value, self.low, self.high))
 
 
-_CHANCES = ("chance", "same_side", "faint", "cold", "cluster", "confluent", "core", "infiltrating")
+_CHANCES = (
+    "chance",
+    "same_side",
+    "faint",
+    "cold",
+    "cluster",
+    "confluent",
+    "core",
+    "infiltrating",
+    "reaction",
+)
 _CONTRAST = LogNormal(median=5.0, spread=0.6, low=1.5, high=20.0)
 
 
@@ -78,6 +88,7 @@ class LesionGroup:
         confluent: Chance that a lesion is several that have grown together.
         core: Chance of a necrotic core in lesions above 8 ml.
         infiltrating: Chance of an edge of 3 to 12 mm.
+        reaction: Highest uptake of the tissue next to a lesion over that of the lesion.
         elongation: Log standard deviation of the half axes.
         bumpiness: Of the surface, lowest and highest.
         unevenness: Log standard deviations of the uptake, lowest and highest: coarse, and fine.
@@ -101,6 +112,7 @@ class LesionGroup:
     confluent: float = 0.0
     core: float = 0.4
     infiltrating: float = 0.2
+    reaction: float = 0.0
     elongation: float = 0.22
     bumpiness: Range = (0.1, 0.5)
     unevenness: tuple[Range, Range] = ((0.05, 0.2), (0.05, 0.15))

@@ -32,6 +32,7 @@ class Look(NamedTuple):
     core: float
     core_suv: float
     edge_mm: float
+    reaction: float
     unevenness: tuple[float, float]
 
 
@@ -71,6 +72,7 @@ def draw_look(
         edge_mm=float(rng.uniform(_EDGE_MM[0], min(_EDGE_MM[1], 0.8 * radius_mm(volume_ml))))
         if infiltrating
         else 0.0,
+        reaction=float(rng.uniform(0, group.reaction)),
         unevenness=(float(rng.uniform(coarse_low, coarse_high)), float(rng.uniform(fine_low, fine_high))),
     )
 

@@ -50,6 +50,8 @@ class LesionPlan:
         core: Radius of the necrotic core relative to the lesion's, 0 (none) to about 0.8.
         core_suv: SUV of the core.
         edge_mm: Width over which an infiltrating lesion fades into its host; 0 for a sharp edge.
+        reaction: Uptake of the tissue next to it, oedema and inflammation, over that of the lesion, 0 (none) to
+            below 1; it falls off over about 10 mm and is not part of the lesion.
         unevenness: Coarse and fine log standard deviation of the uptake inside it.
     """
 
@@ -63,13 +65,15 @@ class LesionPlan:
     core: float = 0.0
     core_suv: float = 0.0
     edge_mm: float = 0.0
+    reaction: float = 0.0
     unevenness: tuple[float, float] = (0.15, 0.15)
 
     def __post_init__(self) -> None:
         if not self.blobs:
             raise UsageError("a lesion plan without blobs; give at least one")
-        if not 0 <= self.core < 1:
-            raise UsageError(f"core {self.core:g} of a lesion; expected 0 (none) to below 1")
+        for name in ("core", "reaction"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} {getattr(self, name):g} of a lesion; expected 0 (none) to below 1")
 
     @property
     def volume_ml(self) -> float:

@@ -15,6 +15,7 @@ from seganypet.phantom.lesions.plan import Blob, LesionPlan
 
 Box = tuple[slice, slice, slice]
 MIN_VOXELS = 3
+_REACTION_MM = 10.0
 # Where its place is cut off (by air, by the bone it is confined to) a lesion grows elsewhere, up to this share of
 # its radius, until it has its volume.
 _MOST_GROWTH, _MOST_SHRINKAGE = 0.35, 0.6
@@ -29,12 +30,14 @@ class Rendered:
         mask: Its voxels.
         coverage: How much of each voxel it fills, 0 to 1; reaches beyond the mask where the edge is soft.
         core: How much of each voxel its necrotic core fills.
+        nearness: 1 in the lesion, falling off outside to 0 in air.
     """
 
     box: Box
     mask: Tensor
     coverage: Tensor
     core: Tensor
+    nearness: Tensor
 
 
 def draw_lesions(
@@ -91,7 +94,8 @@ def _render(
     coverage = (0.5 - depth / width).clamp(0, 1) * (tissues[box] > 0)
     coverage = torch.where(mask, coverage.clamp(min=0.5), coverage.clamp(max=0.5))
     core = (0.5 - core_level / width).clamp(0, 1) if plan.core > 0 else torch.zeros_like(coverage)
-    return Rendered(box, mask, coverage, core * mask)
+    nearness = torch.exp(-depth.clamp(min=0) / _REACTION_MM) * (tissues[box] > 0)
+    return Rendered(box, mask, coverage, core * mask, nearness)
 
 
 def _radius_mm(plan: LesionPlan) -> float:
@@ -107,6 +111,7 @@ def _box(
     for blob in plan.blobs:
         radius = (750 * blob.volume_ml / np.pi) ** (1 / 3) * max(blob.stretch) * (1 + blob.bumpiness)
         reach = np.maximum(reach, np.abs(blob.offset_mm) + 1.15 * radius + plan.edge_mm)
+    reach += 2.5 * _REACTION_MM * (plan.reaction > 0)
     steps = np.ceil(reach / spacing) + 1
     low = np.floor(plan.center_ijk - steps).astype(int)
     high = np.ceil(plan.center_ijk + steps).astype(int) + 1

@@ -112,3 +112,20 @@ def test_box_holds_the_warped_shape():
         inside &= (c > a) & (c < b)
     inside[canvas.box(low, high)] = False
     assert not inside.any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_way_to_the_standard_body_never_folds(seed):
+    low, high = (-160.0, -120.0, 1380.0), (160.0, 120.0, 1900.0)
+    warp = random_warp(np.random.default_rng(seed), low, high, amplitude_mm=15.0)
+    posture = Posture(turn_deg=32, nod_deg=-9, tilt_deg=8, curve_mm=12, sway_mm=-14)
+    uneven = AxisMap((0.0, 1500.0, 1600.0, 1900.0), (0.0, 1450.0, 1575.0, 1800.0))
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    affine[:3, 3] = low
+    canvas = Canvas(
+        affine, [81, 61, 131], (AxisMap((0.0, 1000.0), (0.0, 1150.0)), IDENTITY, uneven), warp, posture
+    )
+    place = np.stack(canvas.coordinates((slice(None),) * 3)).astype(float)
+    slopes = np.stack([np.stack(np.gradient(component, 4.0)) for component in place])
+    determinant = np.linalg.det(np.moveaxis(slopes, (0, 1), (-2, -1)))
+    assert determinant.min() > 0.1
