@@ -97,7 +97,9 @@ def equal_fwhm_mm(scan: Scan, activity: Array, anatomy: Anatomy) -> tuple[float,
         blurred = gaussian(added, anatomy.spacing_mm, (fwhm_mm[0], fwhm_mm[0], fwhm_mm[1]))
         return float(((blurred - seen)[radius < 25] ** 2).mean())
 
-    found = optimize.minimize(misfit, np.array([6.0, 6.0]), method="Nelder-Mead", options={"xatol": 0.05})
+    found = optimize.minimize(
+        misfit, np.array([6.0, 6.0]), method="Nelder-Mead", options={"xatol": 0.02, "fatol": 1e-9}
+    )
     return float(found.x[0]), float(found.x[1])
 
 

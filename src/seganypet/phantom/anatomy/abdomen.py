@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seganypet.phantom.anatomy.bowel import paint_bowel
+from seganypet.phantom.anatomy.bowel import paint_bowel, paint_lumen
 from seganypet.phantom.anatomy.build import Build
 from seganypet.phantom.anatomy.canvas import Canvas, Level
 from seganypet.phantom.anatomy.organ_volumes import draw_volume_ml
@@ -24,11 +24,12 @@ def paint_abdomen(canvas: Canvas, build: Build, rng: np.random.Generator) -> Non
     kidney_ml = draw_volume_ml("kidney", build, rng)
     for side in SIDES:
         _paint_kidney(canvas, build, rng, side, kidney_ml * float(np.exp(rng.normal(0, 0.05))))
+    colon = paint_lumen(canvas, build, rng)
     _paint_liver(canvas, build, rng)
     _paint_spleen(canvas, build, rng)
     paint_pelvis(canvas, build, rng)
     _paint_pancreas(canvas, build, rng)
-    paint_bowel(canvas, build, rng)
+    paint_bowel(canvas, build, rng, colon)
 
 
 def lowered(build: Build, share: float) -> Points:

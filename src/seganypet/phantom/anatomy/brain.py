@@ -20,18 +20,19 @@ _LOW, _HIGH = (-90.0, -115.0, 1555.0), (90.0, 115.0, 1765.0)
 
 def paint_brain(canvas: Canvas, build: Build, rng: np.random.Generator) -> None:
     """Paint the brain inside the skull, and its parts."""
-    behind = ellipsoid((0, -46, 1619), (51, 31, 27))
+    behind = ellipsoid((0, -43, 1621), (51, 31, 27))
     cerebellum_ml, whole_ml = (draw_volume_ml(name, build, rng) for name in ("cerebellum", "brain"))
     room = ("skull", "skeletal_muscle", "subcutaneous_fat")
-    canvas.fill("cerebellum", behind, (-75, -105, 1560), (75, 10, 1665), volume_ml=cerebellum_ml, over=room)
+    canvas.fill(
+        "cerebellum", behind, (-75, -105, 1560), (75, 10, 1665), volume_ml=cerebellum_ml, over=room, most=2.0
+    )
     whole = union(
         ellipsoid((0, 0, 1670), (66, 84, 69)),
         *(ellipsoid(mirrored((42, 14, 1632), side), (22, 36, 22)) for side in SIDES),
     )
-    canvas.fill("brain", whole, _LOW, _HIGH, volume_ml=whole_ml - cerebellum_ml, over=room)
-    stem = smooth_curve([(0, -12, 1640), (0, -20, 1612), (0, -24, 1588)])
-    canvas.tube("brain_white_matter", stem, np.linspace(12, 7, len(stem)), over=(*room, "brain"))
+    canvas.fill("brain", whole, _LOW, _HIGH, volume_ml=whole_ml - cerebellum_ml, over=room, most=2.0)
     fold_brain(canvas, rng)
+    _paint_stem(canvas, room)
 
 
 def fold_brain(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -52,7 +53,9 @@ def fold_brain(canvas: Canvas, rng: np.random.Generator) -> None:
     axes: Axes = (canvas.axes[0][box[0]], canvas.axes[1][box[1]], canvas.axes[2][box[2]])
     folded = np.minimum(depth, fissure) + _FOLD_MM * _unit_field(axes, rng)
     deepest = np.quantile(folded[inside], 1 - _WHITE_SHARE)
-    canvas.label_map[box][inside & (folded > deepest)] = TISSUE_IDS["brain_white_matter"]
+    pieces, _ = ndimage.label(inside & (folded > deepest))
+    largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+    canvas.label_map[box][pieces == largest] = TISSUE_IDS["brain_white_matter"]
     _paint_deep_parts(canvas, rng)
 
 
@@ -73,6 +76,16 @@ def _paint_deep_parts(canvas: Canvas, rng: np.random.Generator) -> None:
     both = union(*horns, third)
     over = ("brain", "brain_white_matter")
     canvas.fill("brain_ventricle", both, (-40, -60, 1640), (40, 60, 1705), volume_ml=volume_ml, over=over)
+
+
+def _paint_stem(canvas: Canvas, room: tuple[str, ...]) -> None:
+    """The brain stem, and the fibres that rise from it between the nuclei."""
+    over = (*room, "brain")
+    stem = smooth_curve([(0, -12, 1642), (0, -20, 1612), (0, -24, 1588)])
+    canvas.tube("brain_white_matter", stem, np.linspace(12, 7, len(stem)), over=over)
+    for side in SIDES:
+        capsule = smooth_curve([(4, -14, 1634), (12, -8, 1648), (20, 2, 1668), (21, 4, 1694)])
+        canvas.tube("brain_white_matter", mirrored(capsule, side), 5.0, over=over)
 
 
 def _unit_field(axes: Axes, rng: np.random.Generator) -> Field:

@@ -118,6 +118,7 @@ class Canvas:
         volume_ml: float | None = None,
         over: Iterable[str] = FILLERS,
         outside: bool = False,
+        most: float = float("inf"),
     ) -> None:
         """Paint a shape: where its level is negative, or the innermost `volume_ml` of it.
 
@@ -129,6 +130,7 @@ class Canvas:
             volume_ml: Grow or shrink the shape, along its level, to this volume.
             over: Tissues it may displace.
             outside: Whether it may also grow outside what is painted so far.
+            most: Level it may grow to at most, even if it stays smaller than asked for.
         """
         box = self.box(low, high)
         if 0 in self.label_map[box].shape or name in self.kept:
@@ -136,7 +138,7 @@ class Canvas:
         depth = level(*self.coordinates(box))
         free = self._free(box, over, outside)
         threshold = 0.0 if volume_ml is None else self._threshold(depth[free], volume_ml)
-        self.label_map[box][free & (depth < threshold)] = TISSUE_IDS[name]
+        self.label_map[box][free & (depth < min(threshold, most))] = TISSUE_IDS[name]
 
     def tube(
         self,

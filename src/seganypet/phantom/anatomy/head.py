@@ -45,7 +45,7 @@ def _paint_neck(canvas: Canvas, build: Build, rng: np.random.Generator) -> None:
         bronchus = smooth_curve([(0, -12, 1362), (18, -14, 1345), (34, -16, 1325)])
         canvas.tube("trachea", mirrored(bronchus, side), 5.5 * size)
     lobes = union(*(ellipsoid(mirrored((19, 30, 1484), side), (9, 10, 24)) for side in SIDES))
-    isthmus = ellipsoid((0, 40, 1476), (18, 5, 8))
+    isthmus = ellipsoid((0, 40, 1476), (18, 7, 10))
     volume_ml = draw_volume_ml("thyroid_gland", build, rng)
     canvas.fill("thyroid_gland", union(lobes, isthmus), (-45, 0, 1435), (45, 65, 1530), volume_ml=volume_ml)
     cords = np.array([(0.0, 32, 1514), (0.0, 34, 1532)])

@@ -78,6 +78,7 @@ def _head_parts(build: Build) -> list[Part]:
     return [
         _solid((0, -3, 1664), (77, 98, 93), fat, 10.0),
         _solid((0, 40, 1606), (62, 58, 66), fat, 16.0, -8.0),
+        _solid((0, -34, 1606), (60, 57, 58), fat, 16.0),
         _solid((0, 48, 1556), (48, 48, 28), fat, 16.0, -6.0),
         nose,
         *ears,

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seganypet.phantom.fields import apply, gaussian_matrices, smooth_widely
+from seganypet.phantom.fields import FWHM_PER_SIGMA, apply, gaussian_matrices, smooth_widely
 from seganypet.phantom.scanner.artefacts import breathing_matrix, correction_slips
+from seganypet.phantom.scanner.attenuation import water_equivalent
 from seganypet.phantom.scanner.noise import add_noise
 from seganypet.phantom.scanner.protocols import Examination
 
@@ -41,7 +42,7 @@ def acquire(
         if examination.artefacts:
             image[at] = correction_slips(image[at], tissues[at], examination, spacing_mm, rng, domes[at])
     image.lerp_(smooth_widely(image, spacing_mm, (_HAZE_MM,) * 3), _HAZE).add_(_AIR_SUV)
-    image = add_noise(image, tissues > 0, examinations, spacing_mm, rngs)
+    image = add_noise(image, water_equivalent(tissues), examinations, spacing_mm, rngs)
     return _field_of_view(image, examinations, spacing_mm)
 
 
@@ -52,7 +53,10 @@ def blur(
     domes: Sequence[int | None],
 ) -> Tensor:
     """Return activity blurred by breathing and the point spread, [B, I, J, K]; see `acquire`."""
-    matrices = gaussian_matrices(activity.shape[1:], spacing_mm, [e.psf_fwhm_mm for e in examinations])
+    # A voxel's own width, over which the matrices integrate, is part of an image's point spread.
+    voxels = np.square(FWHM_PER_SIGMA * np.asarray(spacing_mm)) / 12
+    widths = np.sqrt(np.clip(np.square([e.psf_fwhm_mm for e in examinations]) - voxels, 0, None))
+    matrices = gaussian_matrices(activity.shape[1:], spacing_mm, widths.tolist())
     breathing = [
         breathing_matrix(activity.shape[3], spacing_mm[2], dome, examination.breathing_mm)
         for examination, dome in zip(examinations, domes, strict=True)

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from seganypet.phantom.anatomy.body_map import Anatomy
+from seganypet.phantom.anatomy.tissues import TISSUE_IDS
 from seganypet.volume import FloatArray
 
 # Linear attenuation in 1/mm at 511 keV: mass densities of ICRU Reports 44 (1989) and 46 (1992) times the mass
@@ -60,6 +63,18 @@ def attenuation_map(anatomy: Anatomy) -> FloatArray:
         if identifier:
             by_id[identifier] = _per_mm(name)
     return np.asarray(by_id[anatomy.label_map])
+
+
+def water_equivalent(tissues: Tensor) -> Tensor:
+    """Return the attenuation of label maps over that of water, float32 of the same shape and on the same device.
+
+    Args:
+        tissues: Integers, ids of `TISSUE_IDS`, 0 in air.
+    """
+    table = torch.zeros(max(TISSUE_IDS.values()) + 1)
+    for name, identifier in TISSUE_IDS.items():
+        table[identifier] = _per_mm(name) / WATER_PER_MM
+    return table.to(tissues.device)[tissues.int()]
 
 
 def _per_mm(name: str) -> float:

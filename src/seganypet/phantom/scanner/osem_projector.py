@@ -61,7 +61,8 @@ class SliceGeometry:
 
     @property
     def _diagonal_mm(self) -> float:
-        return float(np.hypot(*(n * s for n, s in zip(self.shape, self.spacing_mm, strict=True))))
+        rows, columns = self.shape
+        return float(np.hypot(rows * self.spacing_mm[0], columns * self.spacing_mm[1]))
 
     def time_edges_mm(self) -> npt.NDArray[np.float64]:
         """Return where the time bins begin and end along a line of response; empty without time of flight."""
@@ -69,7 +70,7 @@ class SliceGeometry:
             return np.zeros(0)
         width_mm = _TIME_BIN_PER_FWHM * self.time_resolution_ps * _MM_PER_PS
         half = int(np.ceil((self._diagonal_mm / 2 + 2 * width_mm) / width_mm))
-        return np.arange(-half, half + 1) * width_mm
+        return np.asarray(np.arange(-half, half + 1) * width_mm, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +127,7 @@ def _dealt_out(views: Sequence[Any], subsets: int) -> tuple[Any, ...]:
 
 
 def _angles(geometry: SliceGeometry) -> npt.NDArray[np.float64]:
-    return np.arange(geometry.angles) * (np.pi / geometry.angles)
+    return np.asarray(np.arange(geometry.angles) * (np.pi / geometry.angles), dtype=np.float64)
 
 
 def _line_matrix(geometry: SliceGeometry) -> Any:

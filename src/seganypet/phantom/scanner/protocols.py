@@ -48,7 +48,7 @@ class Protocol:
     noise: Range
     noise_fwhm_mm: Range
     noise_axial: Range = (0.5, 1.05)
-    noise_exponent: Range = (0.62, 0.8)
+    noise_exponent: Range = (0.58, 0.8)
     bed_mm: float = 0.0
     dose_fraction: tuple[float, ...] = (1.0,)
     axial_mm: Range = (900.0, 2100.0)
@@ -68,7 +68,7 @@ _CLINICAL = (
     Protocol(
         name="ge_discovery_st",
         voxels_mm=((4.6875, 3.27), (5.46875, 3.27)),
-        psf_fwhm_mm=(5.0, 6.5),
+        psf_fwhm_mm=(5.5, 7.0),
         noise=(0.1, 0.2),
         noise_fwhm_mm=(6.0, 7.5),
         noise_axial=(0.5, 0.65),
