@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _RECORD = "simulate.json"
 # Options that set the field of `PhantomConfig` of the same name.
-_PHANTOM_OPTIONS = ("tracer", "lesions", "scanner", "artefact_share", "limited_share")
+_PHANTOM_OPTIONS = ("tracer", "lesions", "scanner", "artefact_share", "limited_share", "faithful")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -77,6 +77,12 @@ def _add_scan_options(group: argparse._ArgumentGroup) -> None:
         type=float,
         metavar="SHARE",
         help="share of scans of one or two bed positions only (default: 0)",
+    )
+    group.add_argument(
+        "--faithful",
+        action="store_true",
+        default=None,
+        help="project, count and reconstruct by OSEM: slow, needs the extra osem",
     )
     group.add_argument(
         "--anatomy",

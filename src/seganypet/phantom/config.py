@@ -44,6 +44,8 @@ class PhantomConfig:
         scanner: Name of a scanner or group of `PROTOCOLS`.
         breathing_mm: Travel of the liver's dome with the breath, drawn uniformly.
         artefact_share: Chance of each slip of the attenuation and scatter corrections.
+        faithful: Whether the image is reconstructed from counts by OSEM: up to a minute a case in place of a second
+            or two, and needs the extra `osem`.
         limited_share: Chance that only one or two bed positions are imaged.
 
     Raises:
@@ -59,6 +61,7 @@ class PhantomConfig:
     breathing_mm: tuple[float, float] = (0.0, 20.0)
     artefact_share: float = 0.05
     limited_share: float = 0.0
+    faithful: bool = False
 
     def __post_init__(self) -> None:
         if self.tracer not in (*TRACERS, "mixed"):

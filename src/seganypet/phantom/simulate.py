@@ -15,6 +15,7 @@ from seganypet.phantom.config import PhantomConfig
 from seganypet.phantom.lesions.planning import plan_lesions
 from seganypet.phantom.render import Images, Patient, render
 from seganypet.phantom.scanner.artefacts import dome_slice
+from seganypet.phantom.scanner.faithful import reconstruct_examination
 from seganypet.phantom.scanner.protocols import Examination
 from seganypet.phantom.tracers import draw_patient
 from seganypet.preprocessing.orientation import canonical_orientation
@@ -56,6 +57,11 @@ def simulate_case(
     patient, preset = draw_patient_scan(anatomy, config, examination, patient_rng, lesion_rng)
     tissues = torch.from_numpy(anatomy.label_map.copy()).to(device)[None]
     images = render(tissues, [patient], anatomy.spacing_mm, [image_rng])
+    if config.faithful:
+        suv = reconstruct_examination(
+            images.activity[0], tissues[0], patient.examination, anatomy.spacing_mm, patient.dome, image_rng
+        )
+        images = replace(images, suv=torch.from_numpy(suv)[None])
     return _case(seed, config, anatomy, patient, preset, images)
 
 

@@ -44,7 +44,7 @@ def paint_bowel(canvas: Canvas, build: Build, rng: np.random.Generator, colon: P
     duodenum_ml = _DUODENUM_ML * float(rng.uniform(0.7, 1.3))
     canvas.tube("duodenum", course, 11.0, over=_BED, volume_ml=duodenum_ml)
     _paint_colon(canvas, build, rng, colon)
-    _paint_small_bowel(canvas, build, rng, draw_volume_ml("bowel_small", build, rng) - duodenum_ml)
+    _paint_small_bowel(canvas, build, rng, draw_volume_ml("small_bowel", build, rng) - duodenum_ml)
 
 
 def paint_lumen(canvas: Canvas, build: Build, rng: np.random.Generator) -> Points:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from seganypet.phantom.anatomy.abdomen import paint_abdomen
-from seganypet.phantom.anatomy.body import paint_cavity
+from seganypet.phantom.anatomy.body import cavity, paint_cavity
 from seganypet.phantom.anatomy.brain import fold_brain
 from seganypet.phantom.anatomy.build import Build
 from seganypet.phantom.anatomy.canvas import Canvas
@@ -14,6 +14,7 @@ from seganypet.phantom.anatomy.given_map import GivenMap
 from seganypet.phantom.anatomy.head import paint_head
 from seganypet.phantom.anatomy.heart import paint_myocardium
 from seganypet.phantom.anatomy.muscles import paint_muscles
+from seganypet.phantom.anatomy.shapes import ellipsoid, mirrored, trunk
 from seganypet.phantom.anatomy.skeleton import paint_skeleton
 from seganypet.phantom.anatomy.thorax import paint_lobes, paint_thorax
 from seganypet.phantom.anatomy.tissues import FILLERS, LUNG_LOBES, MARROW_BONES, SIDES, TISSUE_IDS
@@ -27,6 +28,8 @@ _STATION_MM = 12.0
 # Lungs reach down to the organs and out to the muscle that the map shows.
 _BREATH_MM, _CHEST_WALL_MM = 16.0, -6.0
 _ARM_X_MM, _ARM_Z_MM = 195.0, 860.0
+_CHEST_MM = 30.0  # ribs and muscle in front of the lungs
+_SMALLEST_BREAST_ML = 60.0
 
 
 def complete(canvas: Canvas, given: GivenMap, skin: BoolArray, rng: np.random.Generator) -> None:
@@ -52,6 +55,8 @@ def complete(canvas: Canvas, given: GivenMap, skin: BoolArray, rng: np.random.Ge
         paint_lobes(canvas, build, side)
     paint_thorax(canvas, build, rng, chest_wall_mm=_CHEST_WALL_MM)
     paint_abdomen(canvas, build, rng)
+    if build.female and not {"breast_left", "breast_right"} & given.present:
+        _paint_breasts(canvas, build)
     paint_muscles(canvas, build, rng)
     if not any(name.startswith("arm_muscle") for name in given.present):
         _name_arms(canvas)
@@ -83,6 +88,27 @@ def _kept(canvas: Canvas, given: GivenMap) -> frozenset[str]:
     if "brain" in kept:
         kept |= {"brain_white_matter", "brain_ventricle", "cerebellum"}
     return frozenset(kept)
+
+
+def _paint_breasts(canvas: Canvas, build: Build) -> None:
+    """What bulges in front of the chest's wall is fat around a gland, not muscle."""
+    chest = trunk(*cavity(build))
+    for side in SIDES:
+        low, high = np.sort(
+            np.array([mirrored((8, 20, 1215), side), mirrored((165, 260, 1400), side)]), axis=0
+        )
+        over = ("skeletal_muscle",)
+        canvas.fill("subcutaneous_fat", lambda x, y, z: _CHEST_MM - chest(x, y, z), low, high, over=over)
+        box = canvas.box(low, high)
+        x, y, z = canvas.coordinates(box)
+        bulge = (canvas.label_map[box] == TISSUE_IDS["subcutaneous_fat"]) & (chest(x, y, z) > _CHEST_MM)
+        bulge &= (np.abs(x - (low[0] + high[0]) / 2) < 78) & (y > low[1])
+        if bulge.sum() * canvas.voxel_ml < _SMALLEST_BREAST_ML:
+            continue
+        center = np.array([float(c[bulge].mean()) for c in (x, y, z)])
+        gland = ellipsoid(center, (42, 26, 40))
+        volume_ml = min(100.0, 0.3 * float(bulge.sum()) * canvas.voxel_ml)
+        canvas.fill(f"breast_{side}", gland, low, high, over=("subcutaneous_fat",), volume_ml=volume_ml)
 
 
 def _hollow(canvas: Canvas, bone: str, marrow: str) -> None:

@@ -90,7 +90,7 @@ ORGAN_VOLUMES: Mapping[str, OrganVolume] = MappingProxyType(
         "adrenal_gland": _icrp(7, 6.5, 2, 11, 0.2),
         "pancreas": _icrp(140, 120, 45, 210, 0.18),
         "stomach": _icrp(400, 370, 130, 900, 0.35),
-        "bowel_small": _icrp(1000, 880, 450, 1800, 0.18),
+        "small_bowel": _icrp(1000, 880, 450, 1800, 0.18),
         "colon": _icrp(670, 680, 330, 1500, 0.22),
         "urinary_bladder": _approximate(180, 180, 25, 600, 0.65),
         "prostate": _approximate(30, 0, 12, 90, 0.4),
@@ -119,7 +119,7 @@ def draw_volume_ml(name: str, build: Build, rng: np.random.Generator) -> float:
 def organ_volumes_ml(anatomy: Anatomy) -> dict[str, float]:
     """Return the volume of every organ of `ORGAN_VOLUMES` that a body has, in ml; of a pair, the mean."""
     counts = np.bincount(anatomy.label_map.ravel(), minlength=len(TISSUES) + 1)
-    groups = {**label_groups(), "bowel_small": [TISSUE_IDS["small_bowel"], TISSUE_IDS["duodenum"]]}
+    groups = {**label_groups(), "small_bowel": [TISSUE_IDS["small_bowel"], TISSUE_IDS["duodenum"]]}
     voxel_ml = float(np.prod(anatomy.spacing_mm)) / 1000.0
     found = {}
     for name in ORGAN_VOLUMES:

@@ -1,7 +1,7 @@
 """What scanners do to an image: voxels, point spread, noise, by model and dose, and one examination's draw of them.
 
 Voxel sizes are those that the makers' consoles offer; point spread and noise are of reconstructed clinical images
-(filter included) and approximate.
+(filter included) and approximate, as are the time resolutions.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Protocol:
         noise_fwhm_mm: Correlation width of the noise, transaxial: about that of the filter.
         noise_axial: Axial over transaxial correlation width: the axial filter is often lighter.
         noise_exponent: How the noise grows with the SUV, from 0.5 (Poisson) to 1; lower with time of flight.
+        time_resolution_ps: Coincidence time resolution, full width at half maximum; None without time of flight.
         bed_mm: Step from one bed position to the next, whose seams are noisier; 0 where there are none.
         dose_fraction: Share of the usual dose or time; the noise grows with its inverse square root.
         axial_mm: Longest axial coverage.
@@ -49,6 +50,7 @@ class Protocol:
     noise_fwhm_mm: Range
     noise_axial: Range = (0.5, 1.05)
     noise_exponent: Range = (0.58, 0.8)
+    time_resolution_ps: float | None = None
     bed_mm: float = 0.0
     dose_fraction: tuple[float, ...] = (1.0,)
     axial_mm: Range = (900.0, 2100.0)
@@ -78,6 +80,7 @@ _CLINICAL = (
     ),
     Protocol(
         name="ge_discovery_690",
+        time_resolution_ps=550.0,
         voxels_mm=((2.734375, 3.27), (3.6458, 3.27), (5.46875, 3.27)),
         psf_fwhm_mm=(5.0, 7.0),
         noise=(0.07, 0.15),
@@ -86,6 +89,7 @@ _CLINICAL = (
     ),
     Protocol(
         name="siemens_biograph_mct",
+        time_resolution_ps=540.0,
         voxels_mm=((4.07283, 3.0), (4.07283, 5.0), (4.07283, 2.027)),
         psf_fwhm_mm=(4.5, 7.0),
         noise=(0.07, 0.15),
@@ -95,6 +99,7 @@ _CLINICAL = (
     ),
     Protocol(
         name="siemens_biograph_vision",
+        time_resolution_ps=214.0,
         voxels_mm=((3.3, 3.0), (3.3, 2.0)),
         psf_fwhm_mm=(3.8, 5.5),
         noise=(0.06, 0.12),
@@ -103,6 +108,7 @@ _CLINICAL = (
     ),
     Protocol(
         name="philips_gemini_tf",
+        time_resolution_ps=575.0,
         voxels_mm=((4.0, 4.0),),
         psf_fwhm_mm=(5.0, 7.0),
         noise=(0.07, 0.13),
@@ -114,6 +120,7 @@ _CLINICAL = (
 _LONG_AXIAL = (
     Protocol(
         name="siemens_vision_quadra",
+        time_resolution_ps=230.0,
         voxels_mm=((3.3, 3.0), (3.3, 2.0)),
         psf_fwhm_mm=(3.5, 5.0),
         noise=(0.03, 0.06),
@@ -123,6 +130,7 @@ _LONG_AXIAL = (
     ),
     Protocol(
         name="united_imaging_uexplorer",
+        time_resolution_ps=505.0,
         voxels_mm=((2.34375, 2.886), (3.125, 2.886)),
         psf_fwhm_mm=(3.0, 4.5),
         noise=(0.03, 0.06),
@@ -159,6 +167,7 @@ class Examination:
         noise: Noise over mean at the liver's SUV, the dose considered.
         noise_fwhm_mm: Correlation width of the noise along x, y, z.
         noise_exponent: How the noise grows with the SUV.
+        time_resolution_ps: Coincidence time resolution; None without time of flight.
         bed_mm: Step between bed positions, 0 without any.
         dose_fraction: Share of the usual counts.
         breathing_mm: Travel of the liver's dome with the breath.
@@ -175,6 +184,7 @@ class Examination:
     noise: float
     noise_fwhm_mm: tuple[float, float, float]
     noise_exponent: float = 0.7
+    time_resolution_ps: float | None = None
     bed_mm: float = 0.0
     dose_fraction: float = 1.0
     breathing_mm: float = 0.0
@@ -213,6 +223,7 @@ def draw_examination(
         noise=float(rng.uniform(*protocol.noise)) / float(np.sqrt(dose)),
         noise_fwhm_mm=(grain, grain, grain * float(rng.uniform(*protocol.noise_axial))),
         noise_exponent=float(rng.uniform(*protocol.noise_exponent)),
+        time_resolution_ps=protocol.time_resolution_ps,
         bed_mm=protocol.bed_mm,
         dose_fraction=dose,
         breathing_mm=float(rng.uniform(*breathing_mm)),

@@ -1,6 +1,7 @@
 """Uptake of [68Ga]Ga-DOTATATE, 60 minutes after injection; mean SUV (body weight) and spread between patients.
 
-Of moradi2016 only ranges of maxima could be read; the standard deviations beside them are estimates.
+Of moradi2016 only ranges of maxima could be read; the standard deviations beside them are estimates. Where no
+survey of DOTATATE could be read, those of DOTATOC (boy2011, werner2019) and DOTANOC (prasad2010) stand in.
 """
 
 from __future__ import annotations
@@ -16,41 +17,71 @@ DOTATATE: Mapping[str, Entry] = MappingProxyType(
         "subcutaneous_fat": estimate(0.3, 0.08, "0.4 of muscle"),
         "torso_fat": estimate(0.45, 0.12, "between subcutaneous fat and muscle"),
         "brown_fat": estimate(0.5, 0.14, "as visceral fat"),
-        "skin": estimate(0.8, 0.2, "as muscle"),
-        "skeletal_muscle": estimate(0.8, 0.19, "minimal to mild in ozguven2021; 0.55 of blood"),
-        "bone": estimate(0.6, 0.15, "below muscle"),
-        "rib": estimate(0.85, 0.22, "0.75 of the spine's marrow"),
-        "marrow": estimate(1.15, 0.3, "0.8 of blood; mild maxima of the skeleton in moradi2016"),
-        "limb_marrow": estimate(0.65, 0.18, "0.55 of the spine's"),
+        "skin": estimate(0.85, 0.22, "as muscle"),
+        "skeletal_muscle": Entry(
+            0.85,
+            0.25,
+            "prasad2010",
+            "0.75 of the gluteal maxima 1.0±0.3 with DOTANOC; 2.1±0.5 with DOTATOC in boy2011",
+        ),
+        "bone": Entry(0.57, 0.2, "prasad2010", "0.7 of the maxima 0.8±0.3 of the femur with DOTANOC"),
+        "rib": estimate(1.0, 0.28, "0.75 of the spine's marrow"),
+        "marrow": Entry(1.35, 0.4, "moradi2016", "half of maxima of 2-3.5; 3.9±1.3 with DOTATOC in boy2011"),
+        "limb_marrow": estimate(0.75, 0.22, "0.55 of the spine's"),
         "skull": estimate(0.75, 0.2, "slightly above cortical bone"),
-        "spinal_cord": estimate(0.9, 0.25, "between muscle and marrow"),
+        "spinal_cord": estimate(1.0, 0.28, "between muscle and marrow"),
         "brain": estimate(0.2, 0.06, "a seventh of blood: the tracer does not pass the barrier"),
         "brain_white_matter": estimate(0.13, 0.04, "0.65 of grey matter: less blood"),
         "brain_ventricle": estimate(0.13, 0.04, "as white matter"),
         "cerebellum": estimate(0.22, 0.06, "as grey matter"),
-        "lung": estimate(0.5, 0.13, "a third of blood: mostly air"),
+        "lung": Entry(0.5, 0.18, "boy2011", "0.7 of the maxima 0.7±0.3 with DOTATOC; 0.9±0.8 in prasad2010"),
         "airway": estimate(0.4, 0.1, "below lung"),
         "esophagus": estimate(1.6, 0.45, "slightly above blood"),
         "heart_myocardium": estimate(1.3, 0.3, "slightly below blood"),
-        "blood": estimate(1.45, 0.33, "a quarter of liver"),
+        "blood": Entry(
+            1.5,
+            0.45,
+            "prasad2010",
+            "0.6 of the maxima 2.6±1.2 with DOTANOC, SD lowered; below 2 in budak2023",
+        ),
         "liver": Entry(
-            5.8, 1.7, "kuyumcu2013", "0.64 of the maximum 9.12; median 5.6 in werner2019; SD estimated"
+            5.5,
+            1.6,
+            "kuyumcu2013",
+            "0.6 of the maximum 9.12; medians 5.6 in werner2019, 4.8 in variable81; SD as in boy2011",
         ),
         "gallbladder": estimate(2.5, 1.5, "0.45 of liver"),
         "spleen": Entry(
-            18.7, 6.5, "werner2019", "median with DOTATOC; 0.75 of the maximum 24.67 in kuyumcu2013"
+            17.5,
+            6.1,
+            "werner2019",
+            "medians 18.7 with DOTATOC, 16 in variable81; SD as of 31.1±10.9 in boy2011",
         ),
-        "kidney": Entry(10.2, 2.6, "poeppel2011", "0.8 of the maxima 12.7±3.0; median 9.2 in werner2019"),
+        "kidney": Entry(
+            10.2,
+            2.6,
+            "poeppel2011",
+            "0.8 of the maxima 12.7±3.0; 12.9±3.8 in prasad2010; median 9.2 in werner2019",
+        ),
         "kidney_pelvis": estimate(12.0, 7.0, "slightly above the cortex"),
         "ureter": estimate(4.0, 2.8, "a third of the renal pelvis"),
         "adrenal_gland": Entry(
-            7.0, 2.6, "werner2019", "median 6.8; half of the maximum 13.73 in kuyumcu2013"
+            7.0,
+            2.6,
+            "werner2019",
+            "median 6.8; half of 13.73 in kuyumcu2013; maxima 6.0±2.5 in prasad2010; SD as there",
         ),
-        "pancreas": Entry(3.3, 1.1, "moradi2016", "0.65 of maxima of 3.5-7"),
-        "stomach": Entry(4.6, 1.8, "moradi2016", "0.65 of maxima above 7"),
+        "pancreas": Entry(
+            3.3, 1.1, "moradi2016", "0.65 of maxima of 3.5-7; SD as of 6.2±2.3 in the head in boy2011"
+        ),
+        "stomach": Entry(
+            4.6, 2.0, "boy2011", "0.65 of the maxima 7.0±3.1 with DOTATOC; above 7 in moradi2016"
+        ),
         "duodenum": estimate(4.5, 1.6, "as stomach"),
-        "small_bowel": Entry(3.4, 1.2, "moradi2016", "0.65 of maxima of 3.5-7 in jejunum and ileum"),
-        "colon": Entry(1.8, 0.6, "moradi2016", "0.65 of maxima of 2-3.5"),
+        "small_bowel": Entry(
+            3.2, 1.2, "boy2011", "0.65 of the maxima 4.8±1.8 with DOTATOC; 3.5-7 in moradi2016"
+        ),
+        "colon": Entry(1.85, 0.55, "boy2011", "0.65 of the maxima 2.9±0.8 with DOTATOC; 2-3.5 in moradi2016"),
         "urinary_bladder": estimate(14.0, 10.0, "slightly above kidney: urine carries the tracer"),
         "prostate": Entry(3.4, 1.3, "moradi2016", "0.65 of maxima of 3.5-7"),
         "uterus": Entry(1.8, 0.6, "moradi2016", "0.65 of maxima of 2-3.5"),
@@ -58,12 +89,19 @@ DOTATATE: Mapping[str, Entry] = MappingProxyType(
         "urethra": estimate(5.0, 3.5, "a third of the bladder"),
         "testis": estimate(1.3, 0.35, "slightly below blood"),
         "breast": estimate(1.0, 0.3, "minimal to mild in ozguven2021"),
-        "thyroid_gland": Entry(1.9, 0.7, "moradi2016", "0.65 of maxima of 2-3.5"),
+        "thyroid_gland": Entry(
+            1.9, 0.7, "moradi2016", "0.65 of maxima of 2-3.5; 2.3±0.8 in nakamoto2016, 3.4±1.4 in prasad2010"
+        ),
         "thymus": estimate(1.2, 0.35, "minimal to mild in ozguven2021"),
-        "parotid_gland": Entry(2.6, 0.9, "moradi2016", "0.6 of maxima of 3.5-7, at their lower end"),
-        "submandibular_gland": Entry(2.8, 0.9, "moradi2016", "0.6 of maxima of 3.5-7, at their lower end"),
-        "lacrimal_gland": estimate(2.2, 0.8, "slightly below the parotid gland"),
-        "palatine_tonsils": estimate(2.8, 0.9, "as salivary glands"),
+        "parotid_gland": Entry(
+            2.1,
+            0.8,
+            "moradi2016",
+            "0.6 of maxima of 3.5-7, at their lower end; 1.9±0.6 with DOTATOC in boy2011",
+        ),
+        "submandibular_gland": Entry(2.3, 0.8, "moradi2016", "0.65 of maxima of 3.5-7, at their lower end"),
+        "lacrimal_gland": estimate(1.8, 0.7, "slightly below the parotid gland"),
+        "palatine_tonsils": estimate(2.3, 0.8, "as salivary glands"),
         "nasal_mucosa": estimate(1.3, 0.35, "as blood"),
         "eye": estimate(0.6, 0.18, "below muscle"),
         "larynx": estimate(1.4, 0.4, "as blood"),
@@ -134,6 +172,6 @@ DOTATATE_VARIANTS: tuple[Variant, ...] = (
         frequency=0.1,
         source="estimate",
         note="inflamed; no survey was read",
-        entries={"palatine_tonsils": estimate(5.5, 1.5, "twice the mean")},
+        entries={"palatine_tonsils": estimate(4.6, 1.4, "twice the mean")},
     ),
 )

@@ -28,20 +28,23 @@ FDG: Mapping[str, Entry] = MappingProxyType(
         "brain_white_matter": estimate(3.6, 1.0, "0.4 of grey matter"),
         "brain_ventricle": estimate(0.7, 0.2, "half of blood"),
         "cerebellum": Entry(8.0, 2.2, "wang2007"),
-        "lung": estimate(
-            0.5, 0.12, "PET/CT of free breathing lies below the 0.80±0.23 at the base in miyauchi1996"
-        ),
+        "lung": Entry(0.57, 0.15, "miyauchi1996", "0.80±0.23 at the base behind is 41 % above the least"),
         "airway": estimate(0.4, 0.1, "air within a thin wall, below lung"),
-        "esophagus": estimate(1.5, 0.38, "as blood"),
+        "esophagus": Entry(
+            1.5, 0.38, "gejunction", "0.73 of the maxima 2.06 at the normal gastric junction; SD estimated"
+        ),
         "heart_myocardium": estimate(
             3.5, 2.0, "neither cold nor hot: half of mid maxima, 1-22 in tiwari2012"
         ),
         "blood": Entry(1.55, 0.38, "boktor2013"),
-        "liver": Entry(2.23, 0.44, "boktor2013", "of two visits, 2.17 and 2.29"),
+        "liver": Entry(2.23, 0.44, "boktor2013", "of two visits, 2.17 and 2.29; 1.88±0.41 in liu2019"),
         "gallbladder": estimate(0.9, 0.3, "0.4 of liver: bile holds little"),
         "spleen": Entry(1.97, 0.4, "pak2012", "liver over 1.13; SD as the liver's"),
-        "kidney": estimate(
-            2.6, 0.6, "cortex above liver; medulla with urine has maxima of 5.5 in diuretic2015"
+        "kidney": Entry(
+            2.4,
+            0.5,
+            "rcc2016",
+            "controls 2.2±0.3; the medulla, with urine, has maxima of 5.5±1.3 in diuretic2015",
         ),
         "kidney_pelvis": estimate(6.0, 4.0, "half of the bladder"),
         "ureter": estimate(3.0, 2.2, "half of the renal pelvis"),
@@ -56,12 +59,14 @@ FDG: Mapping[str, Entry] = MappingProxyType(
         "uterus": Entry(1.7, 0.5, "lerman2004", "endometrium after the menopause"),
         "ovary": Entry(1.2, 0.35, "kim2019", "first week of the cycle; SD estimated"),
         "urethra": estimate(4.0, 2.5, "a third of the bladder"),
-        "testis": Entry(2.44, 0.45, "kitajima2007"),
-        "breast": estimate(0.75, 0.25, "glandular tissue slightly above muscle"),
+        "testis": Entry(2.44, 0.45, "kitajima2007", "2.57±0.56 in wang2007"),
+        "breast": Entry(0.8, 0.27, "kumar2006", "dense breasts, average 0.84±0.27; 0.69 in breast2010"),
         "thyroid_gland": Entry(1.31, 0.4, "nakamoto2005", "SD estimated"),
         "thymus": estimate(1.2, 0.35, "involuted: below blood"),
-        "parotid_gland": Entry(1.9, 0.6, "nakamoto2005", "SD estimated"),
-        "submandibular_gland": Entry(2.11, 0.6, "nakamoto2005", "SD estimated"),
+        "parotid_gland": Entry(1.9, 0.5, "nakamoto2005", "SD as of the maxima 2.34±0.60 in mylohyoid2020"),
+        "submandibular_gland": Entry(
+            2.11, 0.5, "nakamoto2005", "SD as of the maxima 2.51±0.59 in mylohyoid2020"
+        ),
         "lacrimal_gland": estimate(1.7, 0.5, "slightly below the parotid gland"),
         "palatine_tonsils": Entry(3.45, 1.4, "wang2007", "3.48 in nakamoto2005"),
         "nasal_mucosa": Entry(1.56, 0.4, "nakamoto2005", "inferior concha; SD estimated"),

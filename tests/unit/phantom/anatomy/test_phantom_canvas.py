@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from seganypet.phantom.anatomy.canvas import AxisMap, Canvas
-from seganypet.phantom.anatomy.posture import Posture
+from seganypet.phantom.anatomy.posture import Posture, draw_posture
 from seganypet.phantom.anatomy.shapes import ellipsoid
 from seganypet.phantom.anatomy.tissues import TISSUE_IDS
 from seganypet.phantom.anatomy.warp import random_warp
@@ -129,3 +129,16 @@ def test_the_way_to_the_standard_body_never_folds(seed):
     slopes = np.stack([np.stack(np.gradient(component, 4.0)) for component in place])
     determinant = np.linalg.det(np.moveaxis(slopes, (0, 1), (-2, -1)))
     assert determinant.min() > 0.1
+
+
+def test_left_and_right_never_swap():
+    low, high = (-300.0, -150.0, -30.0), (300.0, 200.0, 2000.0)
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    rng = np.random.default_rng(0)
+    places = rng.uniform((20, -90, 0), (130, 90, 1750), (200, 3))
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        warp = random_warp(rng, low, high, amplitude_mm=15.0)
+        canvas = Canvas(affine, [2, 2, 2], (IDENTITY,) * 3, warp, draw_posture(rng))
+        right, left = canvas.to_world(places), canvas.to_world(places * (-1, 1, 1))
+        assert (right[:, 0] > left[:, 0]).all()

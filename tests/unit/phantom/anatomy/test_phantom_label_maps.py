@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage
 
 from seganypet.errors import GeometryError, UsageError
-from seganypet.phantom.anatomy import TISSUE_IDS, anatomy_from_label_map, label_groups
+from seganypet.phantom.anatomy import TISSUE_IDS, anatomy_from_label_map, label_groups, procedural_anatomy
 from seganypet.phantom.anatomy.landmarks import extents, fit_standard_body
 from seganypet.phantom.anatomy.naming import tissue_name
 from seganypet.phantom.anatomy.synonyms import BY_SIDE, SYNONYMS
@@ -232,6 +232,40 @@ def test_fit_needs_heart_and_kidneys():
     )
 
 
+def as_totalsegmentator_shows_it(body):
+    """A body as organs and bones alone: no skin, fat or muscle, a brain and a heart in one piece."""
+    label_map, names = body.label_map.copy(), {}
+    known = set(totalsegmentator_classes())
+    for identifier, name in body.names.items():
+        whole = name.replace("_marrow", "").replace("kidney_pelvis", "kidney")
+        if name.startswith(("brain", "cerebellum", "heart")):
+            whole = "heart" if name.startswith("heart") else "brain"
+            whole = "" if name == "brown_fat" else whole
+        if whole in known and not whole.startswith("autochthon"):
+            names[identifier] = whole
+        else:
+            label_map[label_map == identifier] = 0
+    return label_map, names
+
+
+def test_what_totalsegmentator_leaves_out_is_filled_in():
+    source = procedural_anatomy(np.random.default_rng(3), spacing_mm=(5, 5, 5))
+    label_map, names = as_totalsegmentator_shows_it(source)
+    body = anatomy_from_label_map(
+        label_map, source.affine, names, np.random.default_rng(1), spacing_mm=(5, 5, 5)
+    )
+    added = {
+        *("skin", "subcutaneous_fat", "brown_fat", "brain_white_matter", "brain_ventricle", "nasal_mucosa"),
+        *("femur_marrow_left", "humerus_marrow_right", "autochthon_left", "thigh_muscle_right"),
+        *("parotid_gland_left", "heart_myocardium", "ureter_right", "arm_muscle_left"),
+    }
+    assert not added & {tissue_name(name) for name in names.values()}
+    assert added <= set(body.names.values())
+    for name in ("liver", "spleen", "lung"):
+        assert 0.6 < volume_ml(body, name) / volume_ml(source, name) < 1.6
+    assert volume_ml(body, "brain") / volume_ml(source, "brain") > 0.6
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize("who", ["male", "female"])
 def test_visible_human_is_completed(shared_data, who):
@@ -253,6 +287,7 @@ def test_visible_human_is_completed(shared_data, who):
         "thigh_muscle_right",
         "femur_marrow_left",
     }
+    added |= {"breast_left", "breast_right"} if who == "female" else set()
     assert added <= set(body.names.values())
     assert center_mm(body, "liver")[0] > center_mm(body, "spleen")[0]
     assert center_mm(body, "brain")[2] > center_mm(body, "lung")[2] > center_mm(body, "urinary_bladder")[2]
