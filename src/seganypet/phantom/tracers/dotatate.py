@@ -79,7 +79,7 @@ DOTATATE: Mapping[str, Entry] = MappingProxyType(
         ),
         "duodenum": estimate(4.5, 1.6, "as stomach"),
         "small_bowel": Entry(
-            3.2, 1.2, "boy2011", "0.65 of the maxima 4.8±1.8 with DOTATOC; 3.5-7 in moradi2016"
+            3.4, 1.2, "boy2011", "0.7 of the maxima 4.8±1.8 with DOTATOC; 3.5-7 in moradi2016"
         ),
         "colon": Entry(1.85, 0.55, "boy2011", "0.65 of the maxima 2.9±0.8 with DOTATOC; 2-3.5 in moradi2016"),
         "urinary_bladder": estimate(14.0, 10.0, "slightly above kidney: urine carries the tracer"),

@@ -36,7 +36,7 @@ FDG: Mapping[str, Entry] = MappingProxyType(
         "heart_myocardium": estimate(
             3.5, 2.0, "neither cold nor hot: half of mid maxima, 1-22 in tiwari2012"
         ),
-        "blood": Entry(1.55, 0.38, "boktor2013"),
+        "blood": Entry(1.55, 0.38, "boktor2013", "132 patients; 1.57 in 531 in parlak2019"),
         "liver": Entry(2.23, 0.44, "boktor2013", "of two visits, 2.17 and 2.29; 1.88±0.41 in liu2019"),
         "gallbladder": estimate(0.9, 0.3, "0.4 of liver: bile holds little"),
         "spleen": Entry(1.97, 0.4, "pak2012", "liver over 1.13; SD as the liver's"),

@@ -68,6 +68,7 @@ _FDG = {
     "mylohyoid2020": "Fluoro-deoxy-glucose uptake in the mylohyoid muscle: a common misconception, "
     "Nucl Med Commun 2020;41:452-458, doi 10.1097/MNM.0000000000001174",
     "liu2019": "Liu G et al., Iran J Radiol 2019;16(2):e84881, doi 10.5812/iranjradiol.84881 (343 patients)",
+    "parlak2019": "Parlak Y et al., Baseline SUV range for liver and blood pool, Istanbul Med J 2019;20(5)",
     "jacene2011": "Jacene HA et al., Mol Imaging Biol 2011;13:1278-1283, doi 10.1007/s11307-010-0379-9",
     "haider2020": "Haider A et al., J Clin Med 2020;9:2279, doi 10.3390/jcm9072279",
     "kumar2014": "Kumar P et al., Indian J Nucl Med 2014;29:140-145, doi 10.4103/0972-3919.136559",

@@ -99,6 +99,31 @@ def test_tracers_are_hottest_where_they_should_be():
     assert hottest("fapi", 3) == {"gallbladder", "uterus", "submandibular_gland"}
 
 
+@pytest.mark.parametrize("kind", ["brain", "heart_myocardium", "blood", "liver", "pancreas", "colon"])
+def test_fapi_lies_below_fdg_where_a_comparison_found_it(kind):
+    # 71 patients with both tracers, doi 10.1007/s00259-021-05307-1
+    assert TABLES["fapi"][kind].mean < TABLES["fdg"][kind].mean
+
+
+def test_dotatate_falls_in_the_order_of_normal_subjects():
+    # 118 subjects, doi 10.4274/mirt.galenos.2021.37268
+    order = (
+        "spleen",
+        "kidney",
+        "adrenal_gland",
+        "liver",
+        "stomach",
+        "small_bowel",
+        "pancreas",
+        "thyroid_gland",
+        "uterus",
+    )
+    means = [TABLES["dotatate"][kind].mean for kind in order]
+    assert means == sorted(means, reverse=True)
+    weak = ("thymus", "skeletal_muscle", "bone", "breast", "lung", "blood")
+    assert max(TABLES["dotatate"][kind].mean for kind in weak) < means[-1]
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
