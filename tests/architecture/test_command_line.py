@@ -36,7 +36,7 @@ OPTIONS = {
     "train": _OUTPUT | {"--minutes", "--cases", "--tumours", "--anatomy", "--on-the-fly", "--resume"},
     "simulate": _OUTPUT
     | {"--cases", "--seed", "--tracer", "--lesions", "--scanner", "--spacing", "--anatomy"}
-    | {"--artefacts", "--limited", "--faithful"}
+    | {"--artefacts", "--limited", "--faithful", "--tissues"}
     | {"--labels", "--label-noise", "--split", "--dicom", "--jobs"},
     "benchmark": _MODEL
     | _OUTPUT

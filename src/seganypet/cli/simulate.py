@@ -94,6 +94,13 @@ def _add_scan_options(group: argparse._ArgumentGroup) -> None:
         "(default: procedural bodies)",
     )
 
+    group.add_argument(
+        "--tissues",
+        type=Path,
+        metavar="TABLE",
+        help="JSON file {label name: tissue name} for --anatomy, where its labels are called otherwise",
+    )
+
 
 def _add_label_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
@@ -146,7 +153,7 @@ def cohort_config(arguments: argparse.Namespace) -> CohortConfig:
     Raises:
         UsageError, GeometryError: They make no sense.
     """
-    from seganypet.phantom.cohort import CohortConfig
+    from seganypet.phantom.cohort import CohortConfig, read_tissue_table
 
     return CohortConfig(
         cases=arguments.cases,
@@ -156,6 +163,7 @@ def cohort_config(arguments: argparse.Namespace) -> CohortConfig:
         label_noise=arguments.label_noise,
         split=arguments.split,
         anatomies=tuple(arguments.anatomy),
+        tissues={} if arguments.tissues is None else read_tissue_table(arguments.tissues),
         dicom=arguments.dicom,
     )
 

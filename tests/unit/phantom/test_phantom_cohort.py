@@ -14,7 +14,13 @@ from seganypet.errors import GeometryError, ImageReadError, OutputError, UsageEr
 from seganypet.io import read_volume
 from seganypet.io.manifest import read_labels, read_manifest
 from seganypet.phantom import TISSUE_IDS, PhantomCase, PhantomConfig, Uptake, label_groups
-from seganypet.phantom.cohort import CohortConfig, cases, read_anatomy, simulate_cohort
+from seganypet.phantom.cohort import (
+    CohortConfig,
+    cases,
+    read_anatomy,
+    read_tissue_table,
+    simulate_cohort,
+)
 from seganypet.phantom.cohort.dicom import body_weight_kg, write_dicom
 from seganypet.phantom.lesions.plan import Blob, LesionPlan
 from seganypet.phantom.scanner.protocols import Examination
@@ -451,3 +457,28 @@ def test_refuses_a_place_that_cannot_be_written(tmp_path):
 def test_a_cohort_refuses_settings_that_make_no_sense(changed, error, message):
     with pytest.raises(error, match=message):
         replace(CONFIG, **changed)
+
+
+def test_a_table_of_ones_own_names_the_labels(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        cases, "simulate_case", lambda seed, config, body: seen.append(body) or tiny_case(seed, config)
+    )
+    path = label_map(tmp_path, names='{"5": "Leber"}')
+    (tmp_path / "table.json").write_text('{"Leber": "spleen"}')
+    table = read_tissue_table(tmp_path / "table.json")
+    simulate_cohort(tmp_path / "cohort", replace(CONFIG, cases=1, anatomies=(path,), tissues=table))
+    assert seen[0].mask("spleen").any()
+    assert not seen[0].mask("liver").any()
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"Leber": 5}'])
+def test_refuses_what_is_no_table(tmp_path, text):
+    (tmp_path / "table.json").write_text(text)
+    with pytest.raises(ImageReadError, match=r"table\.json.*label name: tissue name"):
+        read_tissue_table(tmp_path / "table.json")
+
+
+def test_refuses_a_table_without_label_maps():
+    with pytest.raises(UsageError, match="give anatomies as well"):
+        replace(CONFIG, tissues={"Leber": "liver"})

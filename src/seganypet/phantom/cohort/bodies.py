@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,20 @@ from seganypet.phantom.anatomy.label_maps import anatomy_from_label_map
 from seganypet.volume import Affine
 
 
-def read_anatomy(path: Path, seed: int, *, spacing_mm: Sequence[float] = (4.0, 4.0, 4.0)) -> Anatomy:
+def read_anatomy(
+    path: Path,
+    seed: int,
+    *,
+    spacing_mm: Sequence[float] = (4.0, 4.0, 4.0),
+    tissues: Mapping[str, str] | None = None,
+) -> Anatomy:
     """Return the body of a label map on disk, at a size and in a posture that the seed decides.
 
     Args:
         path: NIfTI label map; `{id: name}` in a JSON file of the same name beside it.
         seed: The same seed gives the same body.
         spacing_mm: Voxel size along x, y, z, in mm.
+        tissues: One's own table, label name to tissue name.
 
     Raises:
         ImageReadError: A file is missing or unreadable.
@@ -30,7 +37,7 @@ def read_anatomy(path: Path, seed: int, *, spacing_mm: Sequence[float] = (4.0, 4
     label_map, affine, names = read_label_map(path)
     rng = np.random.default_rng([seed, 1])
     with naming(path):
-        return anatomy_from_label_map(label_map, affine, names, rng, spacing_mm=spacing_mm)
+        return anatomy_from_label_map(label_map, affine, names, rng, spacing_mm=spacing_mm, tissues=tissues)
 
 
 def read_label_map(path: Path) -> tuple[LabelArray, Affine, dict[int, str]]:
@@ -42,6 +49,21 @@ def read_label_map(path: Path) -> tuple[LabelArray, Affine, dict[int, str]]:
     """
     image = load_nifti(path)
     return image.array.astype(np.int16), image.affine, _names(names_path(path))
+
+
+def read_tissue_table(path: Path) -> dict[str, str]:
+    """Return a table {label name: tissue name} from a JSON file.
+
+    Raises:
+        ImageReadError: It is missing, or holds something else.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ImageReadError(f"{path}: cannot be read as {{label name: tissue name}} ({error})") from error
+    if not isinstance(table, dict) or not all(isinstance(tissue, str) for tissue in table.values()):
+        raise ImageReadError(f"{path}: is no table {{label name: tissue name}}; give one object of strings")
+    return table
 
 
 def names_path(path: Path) -> Path:

@@ -50,7 +50,7 @@ def write_case(folder: Path, number: int, config: CohortConfig) -> None:
     name, seed = case_name(number), config.seed_of(number)
     body = config.anatomy_of(number)
     with _one_thread():
-        phantom, anatomy = (config.phantom, None) if body is None else _given_body(body, seed, config.phantom)
+        phantom, anatomy = (config.phantom, None) if body is None else _given_body(body, seed, config)
         case = simulate_case(seed, phantom, anatomy)
     noisy = None if config.labels == "hq" else _noisy(case, seed, config.label_noise)
     record: dict[str, Any] = {
@@ -96,8 +96,9 @@ def _title(case: PhantomCase, name: str) -> str:
     return f"{name}: simulated {case.tracer.upper()} PET, {case.examination.scanner}, {lesions}"
 
 
-def _given_body(path: Path, seed: int, phantom: PhantomConfig) -> tuple[PhantomConfig, Anatomy]:
+def _given_body(path: Path, seed: int, config: CohortConfig) -> tuple[PhantomConfig, Anatomy]:
     """Return the body of a label map and how to scan it; without a voxel size, one scanner and its voxels are drawn."""
+    phantom = config.phantom
     spacing_mm = phantom.spacing_mm
     if spacing_mm is None:
         rng = np.random.default_rng([seed, 4])
@@ -106,7 +107,7 @@ def _given_body(path: Path, seed: int, phantom: PhantomConfig) -> tuple[PhantomC
         in_plane, slice_mm = protocol.voxels_mm[int(rng.integers(len(protocol.voxels_mm)))]
         spacing_mm = (in_plane, in_plane, slice_mm)
         phantom = replace(phantom, scanner=protocol.name, spacing_mm=spacing_mm)
-    return phantom, read_anatomy(path, seed, spacing_mm=spacing_mm)
+    return phantom, read_anatomy(path, seed, spacing_mm=spacing_mm, tissues=config.tissues)
 
 
 def _noisy(case: PhantomCase, seed: int, preset: str) -> NoisyLabels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -40,6 +40,7 @@ class CohortConfig:
         label_noise: How bad labels of low quality are: "mild", "typical" or "severe".
         split: Shares of training, validation and test cases; they add up to 1.
         anatomies: Label maps whose bodies are scanned, one drawn for each case; procedural bodies where empty.
+        tissues: Table for the label maps, label name to tissue name; it goes before the built-in one.
         dicom: Whether each scan is written as a DICOM series too.
 
     Raises:
@@ -54,6 +55,7 @@ class CohortConfig:
     label_noise: str = "typical"
     split: tuple[float, float, float] = (0.8, 0.1, 0.1)
     anatomies: tuple[Path, ...] = ()
+    tissues: Mapping[str, str] = field(default_factory=dict)
     dicom: bool = False
 
     def __post_init__(self) -> None:
@@ -67,6 +69,8 @@ class CohortConfig:
             raise UsageError(f"labels is {self.labels!r}; expected one of {', '.join(LABEL_QUALITIES)}")
         if self.label_noise not in LABEL_NOISE:
             raise UsageError(f"label_noise is {self.label_noise!r}; expected one of {', '.join(LABEL_NOISE)}")
+        if self.tissues and not self.anatomies:
+            raise UsageError("tissues is a table for label maps; give anatomies as well, or leave it out")
         shares = self.split
         if len(shares) != len(SPLITS) or not all(0 <= share <= 1 for share in shares):
             raise UsageError(f"split is {shares}; expected three shares of {', '.join(SPLITS)}, 0 to 1 each")
