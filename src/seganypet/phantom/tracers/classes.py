@@ -13,7 +13,19 @@ _BY_START: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("limb_marrow", ("femur_marrow_", "humerus_marrow_", "tibia_marrow_")),
     ("rib", ("rib_", "clavicula_", "scapula_")),
     ("bone", ("femur_", "tibia_", "fibula_", "patella_", "humerus_", "forearm_")),
-    ("blood", ("heart_blood_pool", "aorta", "inferior_vena", "superior_vena", "portal_vein", "iliac_")),
+    (
+        "blood",
+        (
+            "heart_blood_pool",
+            "aorta",
+            "inferior_vena",
+            "superior_vena",
+            "portal_vein",
+            "iliac_",
+            "pulmonary_",
+        ),
+    ),
+    ("torso_fat", ("intermuscular_fat",)),
     ("airway", ("trachea",)),
     (
         "skeletal_muscle",
@@ -66,6 +78,8 @@ _WITHIN: Mapping[str, float] = MappingProxyType(
 @cache
 def uptake_class(name: str) -> str:
     """Return the class of tissues that take up alike: "vertebrae_L3" is marrow, "aorta" is blood."""
+    if name.endswith("_gas"):
+        return "gas"
     for kind, starts in _BY_START:
         if name.startswith(starts):
             return kind

@@ -36,6 +36,7 @@ DOTATATE: Mapping[str, Entry] = MappingProxyType(
         "cerebellum": estimate(0.22, 0.06, "as grey matter"),
         "lung": Entry(0.5, 0.18, "boy2011", "0.7 of the maxima 0.7±0.3 with DOTATOC; 0.9±0.8 in prasad2010"),
         "airway": estimate(0.4, 0.1, "below lung"),
+        "gas": estimate(0.03, 0.008, "no uptake: a fifteenth of airway, scatter alone"),
         "esophagus": estimate(1.6, 0.45, "slightly above blood"),
         "heart_myocardium": estimate(1.3, 0.3, "slightly below blood"),
         "blood": Entry(

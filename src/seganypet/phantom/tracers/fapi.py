@@ -27,6 +27,7 @@ FAPI: Mapping[str, Entry] = MappingProxyType(
         "cerebellum": estimate(0.13, 0.04, "as grey matter"),
         "lung": estimate(0.45, 0.12, "0.35 of blood: mostly air"),
         "airway": estimate(0.5, 0.13, "as lung"),
+        "gas": estimate(0.03, 0.008, "no uptake: a fifteenth of airway, scatter alone"),
         "esophagus": estimate(1.3, 0.35, "as blood"),
         "heart_myocardium": estimate(1.15, 0.28, "slightly below blood"),
         "blood": estimate(1.3, 0.3, "slightly above muscle, below that of FDG as in giesel2021"),

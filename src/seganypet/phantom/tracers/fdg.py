@@ -30,6 +30,7 @@ FDG: Mapping[str, Entry] = MappingProxyType(
         "cerebellum": Entry(8.0, 2.2, "wang2007"),
         "lung": Entry(0.57, 0.15, "miyauchi1996", "0.80±0.23 at the base behind is 41 % above the least"),
         "airway": estimate(0.4, 0.1, "air within a thin wall, below lung"),
+        "gas": estimate(0.03, 0.008, "no uptake: a fifteenth of airway, scatter alone"),
         "esophagus": Entry(
             1.5, 0.38, "gejunction", "0.73 of the maxima 2.06 at the normal gastric junction; SD estimated"
         ),

@@ -27,6 +27,7 @@ FLT: Mapping[str, Entry] = MappingProxyType(
         "cerebellum": estimate(0.26, 0.065, "as grey matter"),
         "lung": estimate(0.38, 0.1, "0.4 of blood: mostly air"),
         "airway": estimate(0.33, 0.085, "below lung"),
+        "gas": estimate(0.03, 0.008, "no uptake: a fifteenth of airway, scatter alone"),
         "esophagus": estimate(0.95, 0.25, "as blood"),
         "heart_myocardium": estimate(0.88, 0.2, "slightly below blood"),
         "blood": Entry(0.96, 0.3, "hiniker2019", "mean and SD of its ten patients, 0.6-1.6"),

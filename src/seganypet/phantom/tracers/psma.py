@@ -27,6 +27,7 @@ PSMA: Mapping[str, Entry] = MappingProxyType(
         "cerebellum": estimate(0.22, 0.06, "as grey matter"),
         "lung": estimate(0.45, 0.12, "0.3 of blood: mostly air"),
         "airway": estimate(0.35, 0.1, "below lung"),
+        "gas": estimate(0.03, 0.008, "no uptake: a fifteenth of airway, scatter alone"),
         "esophagus": estimate(1.3, 0.35, "slightly below blood"),
         "heart_myocardium": estimate(1.3, 0.3, "slightly below blood"),
         "blood": estimate(1.5, 0.35, "0.28 of liver"),

@@ -88,7 +88,8 @@ def test_both_sides_and_all_vertebrae_take_up_alike():
 def test_muscle_is_that_of_real_soft_tissue(shared_data):
     nibabel = pytest.importorskip("nibabel")
     medians = []
-    for folder in sorted((shared_data / "sts_crops").glob("STS_*")):
+    for number in range(2, 25):  # the rest is kept for validation
+        folder = shared_data / "sts_crops" / f"STS_{number:03d}"
         suv = np.asarray(nibabel.load(folder / "pet_suv.nii.gz").dataobj)
         tumour = np.asarray(nibabel.load(folder / "gtv_mass.nii.gz").dataobj) > 0
         medians.append(np.median(suv[(suv > 0.15) & ~tumour]))
@@ -113,7 +114,7 @@ def test_a_smaller_body_leaves_the_patient_much_the_same():
 
 
 def test_unknown_tissues_take_up_like_muscle():
-    suv = draw_patient(["skeletal_muscle", "tongue"], np.random.default_rng(0)).suv
+    suv = draw_patient(["skeletal_muscle", "tongue"], np.random.default_rng(0), variants=()).suv
     assert suv["tongue"] == pytest.approx(suv["skeletal_muscle"], rel=0.5)
 
 
