@@ -16,6 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from seganypet.errors import GeometryError, OutputError
 from seganypet.io.dicom_write_tags import PETScan, decimal, series_tags
+from seganypet.io.write import check_new_folder
 from seganypet.volume import Affine, FloatArray, Volume
 
 __all__ = ["PETScan", "write_pet_series"]
@@ -48,7 +49,7 @@ def write_pet_series(volume: Volume, folder: str | Path, scan: PETScan) -> list[
     """
     folder = Path(folder)
     lps, suv = _as_stack(volume)
-    _check_free(folder)
+    check_new_folder(folder, purpose="the series")
     uids = _Uids(volume, scan)
     template = _template(lps, suv.shape, scan, uids)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
@@ -113,17 +114,6 @@ def _as_stack(volume: Volume) -> tuple[Affine, FloatArray]:
         held[:3, 2] *= -1
         array = array[:, :, ::-1]
     return _LPS_FROM_RAS @ held, array
-
-
-def _check_free(folder: Path) -> None:
-    try:
-        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written ({error.strerror or error}); choose another folder"
-        ) from error
-    if taken:
-        raise OutputError(f"{folder}: is there already and not empty; choose a new folder for the series")
 
 
 def _template(lps: Affine, shape: tuple[int, ...], scan: PETScan, uids: _Uids) -> Dataset:

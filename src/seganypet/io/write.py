@@ -98,6 +98,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
 
 
+def check_new_folder(folder: Path, *, purpose: str) -> None:
+    """Refuse a folder that is not new or empty.
+
+    Args:
+        folder: Where something is to be written.
+        purpose: What it is for, to end the sentence "choose a new folder for".
+
+    Raises:
+        OutputError: It holds files, is a file, or cannot be looked into.
+    """
+    try:
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be written ({error.strerror or error}); choose another folder"
+        ) from error
+    if taken:
+        raise OutputError(f"{folder}: is there already and not empty; choose a new folder for {purpose}")
+
+
 def _discard(temporary: Path | None, created: list[Path]) -> None:
     """Remove what a failed write left; the error that led here is the one to report."""
     with suppress(OSError):

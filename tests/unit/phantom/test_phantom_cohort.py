@@ -251,7 +251,7 @@ def test_refuses_to_go_on_with_other_settings(tmp_path, changed, message):
 
 def test_refuses_a_folder_of_other_things(tmp_path):
     (tmp_path / "note.txt").write_text("mine")
-    with pytest.raises(OutputError, match="is no cohort and not empty"):
+    with pytest.raises(OutputError, match="is there already and not empty"):
         simulate_cohort(tmp_path, CONFIG)
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 

@@ -16,10 +16,10 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Final
 
-from seganypet.errors import ImageReadError, OutputError, UsageError
+from seganypet.errors import ImageReadError, UsageError
 from seganypet.io.manifest import LABELS_NAME, ManifestRow, write_manifest
 from seganypet.io.run_record import sha256_of_files
-from seganypet.io.write import write_json
+from seganypet.io.write import check_new_folder, write_json
 from seganypet.phantom.anatomy.tissues import label_groups
 from seganypet.phantom.cohort.bodies import names_path, read_label_map
 from seganypet.phantom.cohort.cases import case_name, has_cases, remove_unfinished, write_case
@@ -118,14 +118,7 @@ def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
         if before == settings:
             return
     else:
-        try:
-            taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-        except OSError as error:
-            raise OutputError(
-                f"{folder}: cannot be written ({error.strerror or error}); choose another folder"
-            ) from error
-        if taken:
-            raise OutputError(f"{folder}: is no cohort and not empty; choose a new folder")
+        check_new_folder(folder, purpose="the cohort")
     write_json(settings, path)
 
 

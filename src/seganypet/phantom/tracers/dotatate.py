@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from seganypet.phantom.tracers.entries import Entry, estimate
+from seganypet.phantom.tracers.shared_variants import bladder_full, bladder_voided, lactation, ureter_focal
 from seganypet.phantom.tracers.variants import Variant
 
 DOTATATE: Mapping[str, Entry] = MappingProxyType(
@@ -119,32 +120,9 @@ DOTATATE_VARIANTS: tuple[Variant, ...] = (
         },
         unevenness={"pancreas": (0.6, 0.2)},
     ),
-    Variant(
-        name="bladder_full",
-        frequency=0.2,
-        source="estimate",
-        note="not voided; no survey was read",
-        entries={"urinary_bladder": estimate(30.0, 14.0, "twice the mean")},
-        group="bladder",
-    ),
-    Variant(
-        name="bladder_voided",
-        frequency=0.2,
-        source="estimate",
-        note="voided or given furosemide; no survey was read",
-        entries={"urinary_bladder": estimate(4.0, 2.0, "a quarter of the mean")},
-        group="bladder",
-        tail="low",
-    ),
-    Variant(
-        name="ureter_focal",
-        frequency=0.3,
-        source="estimate",
-        note="common in reading rooms; no survey was read",
-        entries={"ureter": estimate(10.0, 6.0, "as kidney, in segments")},
-        unevenness={"ureter": (1.3, 0.4)},
-        one_side=True,
-    ),
+    bladder_full(estimate(30.0, 14.0, "twice the mean"), frequency=0.2),
+    bladder_voided(estimate(4.0, 2.0, "a quarter of the mean"), frequency=0.2),
+    ureter_focal(estimate(10.0, 6.0, "as kidney, in segments"), frequency=0.3),
     Variant(
         name="thyroid_hot",
         frequency=0.08,
@@ -160,14 +138,7 @@ DOTATATE_VARIANTS: tuple[Variant, ...] = (
         entries={"colon": estimate(3.6, 1.2, "twice the mean")},
         unevenness={"colon": (0.7, 0.3)},
     ),
-    Variant(
-        name="lactation",
-        frequency=0.005,
-        source="estimate",
-        note="rare in oncology",
-        entries={"breast": estimate(3.0, 1.0, "three times the resting gland")},
-        unevenness={"breast": (0.25, 0.25)},
-    ),
+    lactation(estimate(3.0, 1.0, "three times the resting gland")),
     Variant(
         name="tonsils_hot",
         frequency=0.1,

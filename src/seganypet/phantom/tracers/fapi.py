@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from seganypet.phantom.tracers.entries import Entry, estimate
+from seganypet.phantom.tracers.shared_variants import bladder_full, bladder_voided, lactation, ureter_focal
 from seganypet.phantom.tracers.variants import Variant
 
 FAPI: Mapping[str, Entry] = MappingProxyType(
@@ -120,14 +121,7 @@ FAPI_VARIANTS: tuple[Variant, ...] = (
         unevenness=dict.fromkeys(_MUSCLES, (0.35, 0.25)),
         some=(1, 1),
     ),
-    Variant(
-        name="lactation",
-        frequency=0.005,
-        source="estimate",
-        note="rare in oncology",
-        entries={"breast": estimate(4.0, 1.5, "over four times the resting gland")},
-        unevenness={"breast": (0.25, 0.25)},
-    ),
+    lactation(estimate(4.0, 1.5, "over four times the resting gland")),
     Variant(
         name="gallbladder_hot",
         frequency=0.2,
@@ -135,30 +129,7 @@ FAPI_VARIANTS: tuple[Variant, ...] = (
         note="bile varies with the last meal; no survey was read",
         entries={"gallbladder": estimate(12.0, 6.0, "over three times the mean")},
     ),
-    Variant(
-        name="bladder_full",
-        frequency=0.2,
-        source="estimate",
-        note="not voided; no survey was read",
-        entries={"urinary_bladder": estimate(20.0, 9.0, "2.5 times the mean")},
-        group="bladder",
-    ),
-    Variant(
-        name="bladder_voided",
-        frequency=0.2,
-        source="estimate",
-        note="voided or given furosemide; no survey was read",
-        entries={"urinary_bladder": estimate(2.8, 1.3, "a third of the mean")},
-        group="bladder",
-        tail="low",
-    ),
-    Variant(
-        name="ureter_focal",
-        frequency=0.2,
-        source="estimate",
-        note="common in reading rooms; no survey was read",
-        entries={"ureter": estimate(6.0, 4.0, "slightly below the bladder, in segments")},
-        unevenness={"ureter": (1.3, 0.4)},
-        one_side=True,
-    ),
+    bladder_full(estimate(20.0, 9.0, "2.5 times the mean"), frequency=0.2),
+    bladder_voided(estimate(2.8, 1.3, "a third of the mean"), frequency=0.2),
+    ureter_focal(estimate(6.0, 4.0, "slightly below the bladder, in segments"), frequency=0.2),
 )

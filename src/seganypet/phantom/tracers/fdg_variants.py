@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seganypet.phantom.tracers.entries import Entry, estimate
+from seganypet.phantom.tracers.shared_variants import bladder_full, lactation, ureter_focal
 from seganypet.phantom.tracers.variants import Variant
 
 _MUSCLES = ("thigh_muscle", "arm_muscle", "gluteus_maximus", "iliopsoas", "autochthon")
@@ -67,15 +68,7 @@ FDG_VARIANTS: tuple[Variant, ...] = (
         note="maximum of 4 or more at the junction or in the antrum of 5.6 % of 763 patients",
         entries={"stomach": estimate(4.0, 1.2, "twice the fundus in koga2003")},
     ),
-    Variant(
-        name="ureter_focal",
-        frequency=0.3,
-        source="estimate",
-        note="common in reading rooms; no survey was read",
-        entries={"ureter": estimate(9.0, 6.0, "as urine in the bladder, in segments")},
-        unevenness={"ureter": (1.3, 0.4)},
-        one_side=True,
-    ),
+    ureter_focal(estimate(9.0, 6.0, "as urine in the bladder, in segments"), frequency=0.3),
     Variant(
         name="muscle_exercise",
         frequency=0.03,
@@ -100,14 +93,7 @@ FDG_VARIANTS: tuple[Variant, ...] = (
             "heart_myocardium": estimate(9.0, 3.0, "as a hot heart"),
         },
     ),
-    Variant(
-        name="bladder_full",
-        frequency=0.15,
-        source="estimate",
-        note="not voided; no survey was read",
-        entries={"urinary_bladder": estimate(30.0, 12.0, "one and a half SD above the mean of diuretic2015")},
-        group="bladder",
-    ),
+    bladder_full(estimate(30.0, 12.0, "one and a half SD above the mean of diuretic2015"), frequency=0.15),
     Variant(
         name="bladder_voided",
         frequency=0.2,
@@ -191,12 +177,5 @@ FDG_VARIANTS: tuple[Variant, ...] = (
         group="cycle",
         one_side=True,
     ),
-    Variant(
-        name="lactation",
-        frequency=0.005,
-        source="estimate",
-        note="rare in oncology",
-        entries={"breast": Entry(3.3, 1.1, "nissan2021", "two thirds of the maxima 5.0±1.7")},
-        unevenness={"breast": (0.25, 0.25)},
-    ),
+    lactation(Entry(3.3, 1.1, "nissan2021", "two thirds of the maxima 5.0±1.7")),
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from seganypet.phantom.tracers.entries import Entry, estimate
+from seganypet.phantom.tracers.shared_variants import bladder_full, bladder_voided, ureter_focal
 from seganypet.phantom.tracers.variants import Variant
 
 FLT: Mapping[str, Entry] = MappingProxyType(
@@ -88,32 +89,9 @@ FLT_VARIANTS: tuple[Variant, ...] = (
         group="marrow",
         tail="low",
     ),
-    Variant(
-        name="bladder_full",
-        frequency=0.2,
-        source="estimate",
-        note="not voided; no survey was read",
-        entries={"urinary_bladder": estimate(45.0, 18.0, "nearly twice the mean")},
-        group="bladder",
-    ),
-    Variant(
-        name="bladder_voided",
-        frequency=0.15,
-        source="estimate",
-        note="voided or given furosemide; no survey was read",
-        entries={"urinary_bladder": estimate(6.0, 3.0, "a quarter of the mean")},
-        group="bladder",
-        tail="low",
-    ),
-    Variant(
-        name="ureter_focal",
-        frequency=0.3,
-        source="estimate",
-        note="common in reading rooms; no survey was read",
-        entries={"ureter": estimate(12.0, 7.0, "as the renal pelvis, in segments")},
-        unevenness={"ureter": (1.3, 0.4)},
-        one_side=True,
-    ),
+    bladder_full(estimate(45.0, 18.0, "nearly twice the mean"), frequency=0.2),
+    bladder_voided(estimate(6.0, 3.0, "a quarter of the mean"), frequency=0.15),
+    ureter_focal(estimate(12.0, 7.0, "as the renal pelvis, in segments"), frequency=0.3),
     Variant(
         name="bowel_hot",
         frequency=0.1,

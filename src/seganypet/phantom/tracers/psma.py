@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from seganypet.phantom.tracers.entries import Entry, estimate
+from seganypet.phantom.tracers.shared_variants import bladder_full, ureter_focal
 from seganypet.phantom.tracers.variants import Variant
 
 PSMA: Mapping[str, Entry] = MappingProxyType(
@@ -114,23 +115,12 @@ PSMA_VARIANTS: tuple[Variant, ...] = (
         group="excretion",
         tail="low",
     ),
-    Variant(
-        name="bladder_full",
+    bladder_full(
+        Entry(38.0, 18.0, "furosemide2022", "0.9 of the median maximum 43.5"),
         frequency=0.2,
-        source="estimate",
-        note="not voided; no survey was read",
-        entries={"urinary_bladder": Entry(38.0, 18.0, "furosemide2022", "0.9 of the median maximum 43.5")},
         group="excretion",
     ),
-    Variant(
-        name="ureter_focal",
-        frequency=0.4,
-        source="estimate",
-        note="common in reading rooms; no survey was read",
-        entries={"ureter": estimate(14.0, 9.0, "half of the bladder, in segments")},
-        unevenness={"ureter": (1.3, 0.4)},
-        one_side=True,
-    ),
+    ureter_focal(estimate(14.0, 9.0, "half of the bladder, in segments"), frequency=0.4),
     Variant(
         name="colon_hot",
         frequency=0.3,
