@@ -22,6 +22,7 @@ from seganypet.preprocessing.orientation import canonical_orientation
 from seganypet.volume import Affine, Source, Volume
 
 _ONE_BED_MM = (150.0, 450.0)
+_BELOW_PELVIS_MM = 160.0  # to mid-thigh
 
 
 def simulate_case(
@@ -100,7 +101,7 @@ def _check(anatomy: Anatomy) -> None:
 def _in_view(
     anatomy: Anatomy, examination: Examination, config: PhantomConfig, rng: np.random.Generator
 ) -> Anatomy:
-    """The part of a body that the scanner covers: from the head down, or one or two bed positions anywhere."""
+    """The part of a body that the scanner covers: from the thighs up, or one or two bed positions anywhere."""
     anatomy = _in_bore(anatomy, examination.bore_mm)
     count, step = anatomy.label_map.shape[2], anatomy.spacing_mm[2]
     limited = rng.random() < config.limited_share
@@ -108,10 +109,16 @@ def _in_view(
     slices = max(8, int(length_mm / step))
     if slices >= count:
         return anatomy
-    start = int(rng.integers(count - slices)) if limited else count - slices
+    start = int(rng.integers(count - slices)) if limited else min(_thighs(anatomy), count - slices)
     affine = anatomy.affine.copy()
     affine[:3, 3] += start * affine[:3, 2]
     return _cropped(anatomy, anatomy.label_map[..., start : start + slices], affine)
+
+
+def _thighs(anatomy: Anatomy) -> int:
+    """The slice where a scan from the thighs up begins; the first one where the body has no pelvis."""
+    pelvis = np.flatnonzero(anatomy.mask("hip_left", "hip_right").any(axis=(0, 1)))
+    return max(0, int(pelvis[0] - _BELOW_PELVIS_MM / anatomy.spacing_mm[2])) if len(pelvis) else 0
 
 
 def _in_bore(anatomy: Anatomy, bore_mm: float) -> Anatomy:

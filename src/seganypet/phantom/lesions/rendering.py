@@ -87,6 +87,8 @@ def _render(
     threshold = _threshold(level, allowed, max(wanted, MIN_VOXELS), _radius_mm(plan))
     depth = level - threshold
     mask = _one_component((depth < 0) & allowed, depth)
+    if plan.confined_to:  # what it may not occupy but surrounds on all sides, such as a vessel, it has swallowed
+        mask |= _enclosed(mask) & (tissues[box] > 0) & (instances[box] == 0)
     if int(mask.sum()) < max(MIN_VOXELS, wanted / 3):
         return None
     # A sharp border still crosses voxels: their share of the lesion goes from 1 to 0 over about a voxel.
@@ -195,7 +197,18 @@ def _grown(mask: Tensor) -> Tensor:
 def _one_component(mask: Tensor, depth: Tensor) -> Tensor:
     """The component of a mask that holds its deepest voxel."""
     inside = torch.where(mask, depth, torch.inf)
-    found = (inside == inside.amin()) & mask
+    return _reached((inside == inside.amin()) & mask, mask)
+
+
+def _enclosed(mask: Tensor) -> Tensor:
+    """What a mask surrounds: all that cannot be reached from the faces of its box."""
+    faces = torch.ones_like(mask)
+    faces[1:-1, 1:-1, 1:-1] = False
+    return ~_reached(faces & ~mask, ~mask) & ~mask
+
+
+def _reached(found: Tensor, mask: Tensor) -> Tensor:
+    """What of a mask can be reached, voxel by voxel, from some of its voxels."""
     while True:
         count = found.sum()
         for _ in range(4):

@@ -53,7 +53,7 @@ class Protocol:
     time_resolution_ps: float | None = None
     bed_mm: float = 0.0
     dose_fraction: tuple[float, ...] = (1.0,)
-    axial_mm: Range = (900.0, 2100.0)
+    axial_mm: Range = (950.0, 2100.0)
     bore_mm: float = 700.0
     orientations: tuple[str, ...] = ("LPS", "LAS", "RAS")
 

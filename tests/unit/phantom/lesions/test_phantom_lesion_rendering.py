@@ -131,3 +131,14 @@ def test_refuses_plans_that_make_no_lesion():
         plan(blobs=())
     with pytest.raises(UsageError, match=r"core 1\.2"):
         plan(core=1.2)
+
+
+def test_swallows_what_it_surrounds():
+    tissues = body()
+    tissues[29:32, 29:32, 29:32] = 2
+    tissues[:, :, 50:] = 2
+    instances, _ = draw_lesions(
+        tissues, [plan(center=(33.2, 30.1, 30.2), volume_ml=10.0, confined_to=("muscle",))], SPACING, IDS
+    )
+    assert (instances[29:32, 29:32, 29:32] == 1).all()
+    assert (instances[:, :, 50:] == 0).all()
