@@ -67,6 +67,9 @@ class ManifestRow:
     def __post_init__(self) -> None:
         if not self.case:
             raise UsageError("case is empty; give every case a name of its own")
+        for name in ("case", "tracer", "centre"):
+            if getattr(self, name) != getattr(self, name).strip():
+                raise UsageError(f"{name} is {getattr(self, name)!r}; leave out the blanks around it")
         for name, allowed in (("split", SPLITS), ("quality", QUALITIES)):
             if getattr(self, name) not in ("", *allowed):
                 raise UsageError(

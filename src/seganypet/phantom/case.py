@@ -27,6 +27,7 @@ class PhantomCase:
         preset: Lesion preset.
         plans: Plans of the lesions, in the order of the instances.
         examination: Scanner and protocol.
+        faithful: Whether the image was reconstructed from counts.
     """
 
     volume: Volume
@@ -38,6 +39,7 @@ class PhantomCase:
     preset: str
     plans: tuple[LesionPlan, ...]
     examination: Examination
+    faithful: bool = False
 
     @property
     def tracer(self) -> Tracer:

@@ -94,11 +94,6 @@ def apply(field: Tensor, matrices: Sequence[Matrix]) -> Tensor:
     return product(field, placed)
 
 
-def smooth(field: Tensor, spacing_mm: Sequence[float], fwhm_mm: Sequence[Sequence[float]]) -> Tensor:
-    """Return a field [B, I, J, K] smoothed by a Gaussian; see `gaussian_matrices`."""
-    return apply(field, gaussian_matrices(field.shape[1:], spacing_mm, fwhm_mm))
-
-
 def smooth_widely(field: Tensor, spacing_mm: Sequence[float], fwhm_mm: Sequence[float]) -> Tensor:
     """Return a field [B, I, J, K] smoothed by a Gaussian much wider than a voxel, by way of a coarser grid.
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from seganypet.phantom.activity import render_activity
 from seganypet.phantom.lesions.plan import LesionPlan
 from seganypet.phantom.scanner.acquisition import acquire
+from seganypet.phantom.scanner.faithful import reconstruct_examination
 from seganypet.phantom.scanner.protocols import Examination
 from seganypet.phantom.tracers import Uptake
 
@@ -51,6 +52,28 @@ class Images:
 
 
 @torch.no_grad()
+def render_faithfully(
+    tissues: Tensor,
+    patients: Sequence[Patient],
+    spacing_mm: Sequence[float],
+    rngs: Sequence[np.random.Generator],
+) -> Images:
+    """Return images reconstructed from counts by OSEM, one after the other; otherwise as `render`.
+
+    Raises:
+        UsageError: The projector's library is not installed.
+    """
+    activity, lesions, plans = render_activity(
+        tissues, [p.uptake for p in patients], [p.plans for p in patients], spacing_mm, rngs
+    )
+    suv = [
+        reconstruct_examination(activity[at], tissues[at], p.examination, spacing_mm, p.dome, rngs[at])
+        for at, p in enumerate(patients)
+    ]
+    return Images(torch.from_numpy(np.stack(suv)), activity, lesions, plans)
+
+
+@torch.no_grad()
 def render(
     tissues: Tensor,
     patients: Sequence[Patient],
@@ -64,8 +87,8 @@ def render(
             they are on does the work.
         patients: Uptake, lesions and examination of each body.
         spacing_mm: Voxel size along i, j, k, in mm.
-        rngs: Source of randomness of each. Geometry and uptake are the same on every device; noise is the same
-            on devices of one type.
+        rngs: Source of randomness of each. Geometry and uptake are the same on every device, to within rounding;
+            noise is the same on devices of one type.
     """
     activity, lesions, plans = render_activity(
         tissues, [p.uptake for p in patients], [p.plans for p in patients], spacing_mm, rngs

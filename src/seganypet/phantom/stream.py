@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seganypet.errors import UsageError
+from seganypet.errors import GeometryError, UsageError
 from seganypet.phantom.anatomy import Anatomy, procedural_anatomy
 from seganypet.phantom.anatomy.body_map import LabelArray
 from seganypet.phantom.config import PhantomConfig
-from seganypet.phantom.lesions.plan import LesionPlan
 from seganypet.phantom.render import Images, Patient, render
-from seganypet.phantom.simulate import draw_patient_scan
+from seganypet.phantom.simulate import check_anatomy, draw_patient_scan
+from seganypet.phantom.view import seen_from
 
 Shape = tuple[int, int, int]
 
@@ -46,6 +46,9 @@ class StreamConfig:
             raise UsageError(f"{self}: shape and counts must be 1 or more")
         if self.phantom.spacing_mm is None:
             raise UsageError("blocks need one voxel size; give the phantom a spacing_mm")
+        for name in ("faithful", "as_written", "limited_share"):
+            if getattr(self.phantom, name):
+                raise UsageError(f"blocks are parts of bodies, RAS+ and imaged fast; leave out {name}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +76,19 @@ def blocks(
         config: What is simulated.
         anatomies: Bodies to use in turn, on RAS+ grids of the configuration's voxel size; by default each is a
             new procedural one.
+
+    Raises:
+        GeometryError: A body's grid is not RAS+ or has another voxel size.
+        UsageError: A body holds tissues under other ids than `TISSUE_IDS`.
     """
     root = np.random.default_rng(seed)
     spacing_mm = config.phantom.spacing_mm or (4.0, 4.0, 4.0)
+    for anatomy in anatomies:
+        check_anatomy(anatomy)
+        if not np.allclose(anatomy.spacing_mm, spacing_mm, atol=1e-3):
+            raise GeometryError(
+                f"a body of voxels of {anatomy.spacing_mm} mm; expected the configuration's {spacing_mm} mm"
+            )
     while True:
         rng = root.spawn(1)[0]
         if anatomies:
@@ -102,12 +115,7 @@ def _blocks_of(anatomy: Anatomy, config: StreamConfig, rng: np.random.Generator)
     for _ in range(config.blocks_per_patient):
         start = _start(anatomy.label_map.shape, config.shape, rng)
         examination = replace(phantom.draw_examination(rng), spacing_mm=anatomy.spacing_mm, noisy_ends=False)
-        moved = Patient(
-            uptake=patient.uptake,
-            plans=_plans_in(patient.plans, start, config.shape),
-            examination=examination,
-            dome=None if patient.dome is None else patient.dome - start[2],
-        )
+        moved = replace(seen_from(patient, start, config.shape), examination=examination)
         yield Block(_cut(anatomy.label_map, start, config.shape), moved, int(rng.integers(2**62)))
 
 
@@ -128,13 +136,3 @@ def _cut(label_map: LabelArray, start: Shape, shape: Shape) -> LabelArray:
         here.append(slice(low - first, high - first))
     block[tuple(here)] = label_map[tuple(there)]
     return block
-
-
-def _plans_in(plans: Sequence[LesionPlan], start: Shape, shape: Shape) -> list[LesionPlan]:
-    """Plans whose centre lies in the block, in its voxels."""
-    moved = []
-    for plan in plans:
-        x, y, z = (c - s for c, s in zip(plan.center_ijk, start, strict=True))
-        if all(0 <= c <= n - 1 for c, n in zip((x, y, z), shape, strict=True)):
-            moved.append(replace(plan, center_ijk=(x, y, z)))
-    return moved

@@ -21,7 +21,7 @@ from seganypet.errors import SegAnyPETError
 from seganypet.models.compact import CompactConfig, CompactSegmenter
 from seganypet.training.episode import EpisodeConfig, Loss, run_episode
 from seganypet.training.on_the_fly import FlyingConfig, SimulatedPatches
-from seganypet.training.sampling import PatchStream, Sample, SamplingConfig, load_all
+from seganypet.training.sampling import PatchStream, Sample, SamplingConfig, Seed, load_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +106,12 @@ def train(
         raise SegAnyPETError(
             f"{phantoms}: no training cases with targets; write some with save_case, or simulate on the fly"
         )
+    if real is not None and not load_all(real):
+        raise SegAnyPETError(f"{real}: no real cases with targets; give another folder, or none")
     run.mkdir(parents=True, exist_ok=True)
     state = _begin(run / "checkpoint.pt", config, resume)
     rng = np.random.default_rng([config.seed, state.step])
-    loss, batches = dice_cross_entropy(), _batches(phantoms, real, config, config.seed + 1000 * state.step)
+    loss, batches = dice_cross_entropy(), _batches(phantoms, real, config, (config.seed, state.step))
     saved, recent = time.monotonic(), []
     while state.seconds < config.minutes * 60:
         started = time.monotonic()
@@ -155,6 +157,12 @@ def _begin(checkpoint: Path, config: TrainingConfig, resume: bool) -> State:
     stored = _load(checkpoint)
     if stored["config"]["architecture"] != asdict(config.architecture):
         raise SegAnyPETError(f"{checkpoint} holds a network of other sizes; choose another folder")
+    now = asdict(config)
+    for name in ("sampling", "on_the_fly"):
+        if stored["config"].get(name) != now[name]:
+            raise SegAnyPETError(
+                f"{checkpoint} was trained with another {name}; resume with the same, or choose another folder"
+            )
     state.model.load_state_dict(stored["model"])
     state.average.load_state_dict(stored["average"])
     state.optimiser.load_state_dict(stored["optimiser"])
@@ -171,12 +179,16 @@ def _load(checkpoint: Path) -> dict[str, Any]:
     return stored
 
 
-def _batches(phantoms: Path | None, real: Path | None, config: TrainingConfig, seed: int) -> Iterator[Sample]:
+def _batches(
+    phantoms: Path | None, real: Path | None, config: TrainingConfig, seed: Seed
+) -> Iterator[Sample]:
     stream: IterableDataset[Sample]
     if config.on_the_fly is not None:
         stream = SimulatedPatches(config.on_the_fly, config.sampling, seed, real=real)
     else:
         stream = PatchStream(phantoms, real, config.sampling, seed)
+    if config.on_the_fly is not None and config.on_the_fly.device != "cpu":
+        return iter(DataLoader(stream, batch_size=config.batch_size))
     return iter(DataLoader(stream, batch_size=config.batch_size, num_workers=1, prefetch_factor=4))
 
 

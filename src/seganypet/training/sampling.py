@@ -17,6 +17,8 @@ from seganypet.preprocessing.cropping import crop_or_pad
 from seganypet.preprocessing.intensity import normalise
 from seganypet.training.cases import CachedCase, Target, deepest_of, load_case
 
+Seed = int | tuple[int, ...]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
@@ -51,16 +53,21 @@ class Sample(NamedTuple):
     anchor: Tensor
 
 
+def seeds_of(seed: Seed) -> list[int]:
+    """Return a seed as the list of its numbers."""
+    return [seed] if isinstance(seed, int) else list(seed)
+
+
 class PatchStream(IterableDataset[Sample]):
     """An endless, seeded stream of samples; cases that appear in the folders later join in."""
 
-    def __init__(self, phantoms: Path | None, real: Path | None, config: SamplingConfig, seed: int) -> None:
+    def __init__(self, phantoms: Path | None, real: Path | None, config: SamplingConfig, seed: Seed) -> None:
         self.phantoms, self.real, self.config, self.seed = phantoms, real, config, seed
 
     def __iter__(self) -> Iterator[Sample]:
         """Yield samples; each worker has its own seed."""
         worker = get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        rng = np.random.default_rng([*seeds_of(self.seed), worker.id if worker else 0])
         phantoms, real, drawn = load_all(self.phantoms), load_all(self.real), 0
         while True:
             pool = real if real and rng.random() < self.config.real_share else phantoms

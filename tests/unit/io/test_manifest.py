@@ -1,6 +1,7 @@
 """A manifest reads back as it was written, and says which line is wrong."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -173,3 +174,8 @@ def test_refuses_labels_of_another_form(tmp_path, text, message):
 def test_refuses_missing_labels(tmp_path):
     with pytest.raises(ManifestError, match=r"labels\.json: cannot be read"):
         read_labels(tmp_path / "manifest.csv")
+
+
+def test_refuses_names_with_blanks_around_them():
+    with pytest.raises(UsageError, match="leave out the blanks"):
+        ManifestRow(case=" one", image=Path("pet.nii.gz"))

@@ -100,3 +100,21 @@ def test_table_has_a_value_for_every_id():
     assert table[TISSUE_IDS["liver"]] == 2.0
     assert table[0] == 0.0
     assert len(table) == max(TISSUE_IDS.values()) + 1
+
+
+def test_tissue_beside_a_lesion_reacts_and_is_not_labelled():
+    calm, calm_instances, _ = activity([lesion()])
+    hot, instances, _ = activity([lesion(reaction=0.6)])
+    beside = (10, 30, 38)  # 7 mm outside
+    assert calm[beside] == pytest.approx(2.0)
+    assert 2.0 < hot[beside] < 6.0
+    assert torch.equal(instances, calm_instances)
+
+
+def test_an_uneven_lesion_keeps_its_mean():
+    means = []
+    for seed in range(8):
+        result, instances, _ = activity([lesion(unevenness=(0.5, 0.4))], seed=seed)
+        means.append(float(result[instances == 1].mean()))
+    even, instances, _ = activity([lesion()])
+    assert np.mean(means) == pytest.approx(float(even[instances == 1].mean()), rel=0.12)

@@ -1,6 +1,7 @@
 """Cohorts on disk: whole cases, the same bytes however the work went, and a manifest that can be used."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from seganypet.phantom import TISSUE_IDS, PhantomCase, PhantomConfig, Uptake, la
 from seganypet.phantom.cohort import (
     CohortConfig,
     cases,
+    names_path,
     read_anatomy,
     read_tissue_table,
     simulate_cohort,
@@ -451,7 +453,7 @@ def test_refuses_a_place_that_cannot_be_written(tmp_path):
         ({"split": (0.5, 0.5)}, UsageError, "three shares"),
         ({"split": (1.5, -0.5, 0.0)}, UsageError, "three shares"),
         ({"split": (0.5, 0.2, 0.2)}, UsageError, "adds up to 0.9; expected 1"),
-        ({"phantom": PhantomConfig(spacing_mm=(0.0, 4.0, 4.0))}, GeometryError, "spacing_mm"),
+        ({"phantom": PhantomConfig(spacing_mm=(13.0, 4.0, 4.0))}, GeometryError, "spacing_mm"),
     ],
 )
 def test_a_cohort_refuses_settings_that_make_no_sense(changed, error, message):
@@ -482,3 +484,53 @@ def test_refuses_what_is_no_table(tmp_path, text):
 def test_refuses_a_table_without_label_maps():
     with pytest.raises(UsageError, match="give anatomies as well"):
         replace(CONFIG, tissues={"Leber": "liver"})
+
+
+@pytest.mark.parametrize("change", [65536, 0.4, -6])
+def test_refuses_a_label_map_of_values_that_are_no_ids(tmp_path, change):
+    path = label_map(tmp_path)
+    image = nib.load(path)
+    values = np.asarray(image.dataobj).astype(np.float64) + change
+    nib.save(nib.Nifti1Image(values, image.affine), path)
+    with pytest.raises(UsageError, match=r"body\.nii\.gz: holds values from"):
+        read_anatomy(path, 1)
+
+
+def test_names_lie_beside_a_map_whose_name_has_dots(tmp_path):
+    assert names_path(tmp_path / "body.v2.nii.gz") == tmp_path / "body.v2.json"
+
+
+def test_cases_have_label_errors_of_their_own(tmp_path):
+    simulate_cohort(tmp_path / "cohort", replace(CONFIG, cases=2, labels="lq"))
+    errors = [
+        json.loads((tmp_path / "cohort" / f"case_{n:06d}" / "case.json").read_text())["label_errors"]
+        for n in (1, 2)
+    ]
+    assert errors[0] != errors[1]
+
+
+def test_what_another_running_process_writes_stays(tmp_path):
+    simulate_cohort(tmp_path / "cohort", replace(CONFIG, cases=1))
+    live = tmp_path / "cohort" / f".case_000002.{os.getpid()}.abc.partial"
+    dead = tmp_path / "cohort" / ".case_000002.999999999.abc.partial"
+    for place in (live, dead):
+        place.mkdir()
+    simulate_cohort(tmp_path / "cohort", replace(CONFIG, cases=2))
+    assert live.exists()
+    assert not dead.exists()
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{"])
+def test_refuses_settings_of_another_form(tmp_path, text):
+    simulate_cohort(tmp_path / "cohort", replace(CONFIG, cases=1))
+    (tmp_path / "cohort" / "cohort.json").write_text(text)
+    with pytest.raises((ImageReadError, UsageError), match="cohort"):
+        simulate_cohort(tmp_path / "cohort", replace(CONFIG, cases=1))
+
+
+@pytest.mark.parametrize("text", ['{"files": []}', '{"files": {}}', "[]"])
+def test_refuses_damaged_records(tmp_path, text):
+    simulate_cohort(tmp_path / "cohort", replace(CONFIG, cases=1))
+    (tmp_path / "cohort" / "case_000001" / "case.json").write_text(text)
+    with pytest.raises(ImageReadError, match=r"case\.json: cannot be read"):
+        simulate_cohort(tmp_path / "cohort", replace(CONFIG, cases=1))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from seganypet.errors import UsageError
+from seganypet.errors import GeometryError, UsageError
 from seganypet.phantom import PhantomConfig, StreamConfig, blocks, procedural_anatomy, render_blocks
 from seganypet.phantom.anatomy import TISSUE_IDS
 
@@ -85,8 +85,24 @@ def test_given_bodies_are_used_in_place_of_procedural_ones():
         ({"shape": (0, 10, 10)}, "must be 1 or more"),
         ({"blocks_per_patient": 0}, "must be 1 or more"),
         ({"phantom": PhantomConfig(spacing_mm=None)}, "give the phantom a spacing_mm"),
+        ({"phantom": PhantomConfig(faithful=True)}, "leave out faithful"),
+        ({"phantom": PhantomConfig(limited_share=0.1)}, "leave out limited_share"),
     ],
 )
 def test_refuses_streams_without_blocks_or_voxels(change, message):
     with pytest.raises(UsageError, match=message):
         replace(CONFIG, **change)
+
+
+def test_refuses_bodies_of_other_voxels():
+    body = procedural_anatomy(np.random.default_rng(9), spacing_mm=(10.0, 10.0, 10.0))
+    with pytest.raises(GeometryError, match=r"voxels of \(10\.0, 10\.0, 10\.0\) mm"):
+        next(blocks(0, CONFIG, [body]))
+
+
+def test_dome_is_that_of_the_block_and_its_ends_are_not_the_scans(drawn):
+    for block in drawn:
+        assert not block.patient.examination.noisy_ends
+        slices = np.flatnonzero((block.tissues == TISSUE_IDS["liver"]).any(axis=(0, 1)))
+        if len(slices) and slices[-1] < CONFIG.shape[2] - 1:
+            assert block.patient.dome == slices[-1]

@@ -1,10 +1,11 @@
 from dataclasses import replace
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 
-from seganypet.errors import UsageError
+from seganypet.errors import SegAnyPETError, UsageError
 from seganypet.phantom import PhantomConfig, StreamConfig
 from seganypet.training.loop import train
 from seganypet.training.on_the_fly import FlyingConfig, SimulatedPatches
@@ -35,10 +36,35 @@ def test_same_seed_gives_the_same_patches_and_another_seed_others():
 
 
 def test_real_cases_come_in_at_their_share(cases):
-    stream = SimulatedPatches(CONFIG, replace(SAMPLING, real_share=1.0), 1, real=cases)
-    for sample in islice(stream, 4):
-        # the folder's one case has background 0.2, a lesion of 5.2 and an organ of 2.2
-        assert sample.patch.unique().numel() < 2000
+    stream = SimulatedPatches(CONFIG, replace(SAMPLING, real_share=0.5), 1, real=cases)
+    # the folder's one case is made of few values
+    real = [sample.patch.unique().numel() < 2000 for sample in islice(stream, 60)]
+    assert 0.3 < np.mean(real) < 0.7
+
+
+def test_blocks_rendered_together_give_the_same_patches():
+    together = SimulatedPatches(replace(CONFIG, batch=2), SAMPLING, 1)
+    for one, other in zip(samples(6), together, strict=False):
+        torch.testing.assert_close(one.patch, other.patch)
+
+
+def test_gives_up_where_no_block_holds_a_target():
+    config = replace(CONFIG, stream=replace(CONFIG.stream, shape=(1, 1, 1)))
+    with pytest.raises(UsageError, match=r"blocks of \(1, 1, 1\) voxels without any target"):
+        next(iter(SimulatedPatches(config, SAMPLING, 1)))
+
+
+def test_refuses_an_empty_folder_of_real_cases(tmp_path, tiny_recipe):
+    with pytest.raises(SegAnyPETError, match="no real cases"):
+        train(tmp_path / "run", None, tmp_path / "nothing", replace(tiny_recipe, on_the_fly=CONFIG))
+
+
+def test_resumes_only_what_it_began(tmp_path, tiny_recipe):
+    recipe = replace(tiny_recipe, on_the_fly=CONFIG, sampling=SAMPLING, minutes=0.3 / 60)
+    train(tmp_path / "run", None, None, recipe)
+    other = replace(recipe, on_the_fly=replace(CONFIG, pool=3))
+    with pytest.raises(SegAnyPETError, match="another on_the_fly"):
+        train(tmp_path / "run", None, None, other, resume=True)
 
 
 def test_trains_without_a_case_on_disk(tmp_path, tiny_recipe):

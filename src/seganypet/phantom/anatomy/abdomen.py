@@ -24,12 +24,12 @@ def paint_abdomen(canvas: Canvas, build: Build, rng: np.random.Generator) -> Non
     kidney_ml = draw_volume_ml("kidney", build, rng)
     for side in SIDES:
         _paint_kidney(canvas, build, rng, side, kidney_ml * float(np.exp(rng.normal(0, 0.05))))
-    colon = paint_lumen(canvas, build, rng)
+    courses = paint_lumen(canvas, build, rng)
     _paint_liver(canvas, build, rng)
     _paint_spleen(canvas, build, rng)
     paint_pelvis(canvas, build, rng)
     _paint_pancreas(canvas, build, rng)
-    paint_bowel(canvas, build, rng, colon)
+    paint_bowel(canvas, build, rng, courses)
 
 
 def lowered(build: Build, share: float) -> Points:
@@ -53,14 +53,18 @@ def _paint_liver(canvas: Canvas, build: Build, rng: np.random.Generator) -> None
         np.array((72.0, 4.0, 1165.0)) + shift, (88, 112, 118), rotation_deg=(0, 0, float(rng.normal(0, 5)))
     )
     left = ellipsoid(
-        np.array((0.0, 42.0, 1188.0)) + shift,
-        (float(rng.uniform(82, 115)), 50, 52),
+        np.array((-8.0, 42.0, 1188.0)) + shift,
+        (float(rng.uniform(88, 122)), 52, 54),
         rotation_deg=(0, float(rng.normal(-8, 5)), 0),
     )
-    # The visceral surface faces down, back and to the left; the liver's volume moves it up or down.
-    slope = float(rng.uniform(0.35, 0.7))
-    tip = np.array((70.0, 0.0, float(rng.uniform(1082, 1102)))) + shift
-    visceral = below(tip, (-slope, -0.3, -1))
+    # The visceral surface faces down, back and to the left, less so under the left lobe; the liver's volume moves
+    # it up or down.
+    slope = float(rng.uniform(0.55, 0.95))
+    tip = np.array((95.0, 0.0, float(rng.uniform(1050, 1085)))) + shift
+    visceral = union(
+        below(tip, (-slope, -0.3, -1)),
+        below((0, 40, float(rng.uniform(1140, 1160)) + shift[2]), (0, -0.4, -1)),
+    )
     _paint_gallbladder(canvas, build, rng, shift)
     outer, ceiling = union(right, left), _under_dome(build)
 
@@ -69,9 +73,11 @@ def _paint_liver(canvas: Canvas, build: Build, rng: np.random.Generator) -> None
         return np.where(ceiling(x, y, z) < 0, sides, np.float32(_NEVER))
 
     low, high = (-140, -125, 970), (165, 150, 1275)
-    canvas.fill("liver", level, low, high, volume_ml=draw_volume_ml("liver", build, rng), over=_INNER)
-    portal = smooth_curve([(45, 8, 1150), (25, 5, 1125), (0, 2, 1118), (-40, -12, 1135), (-80, -28, 1155)])
+    portal = smooth_curve(
+        [(45, 8, 1150), (25, 10, 1125), (-2, 14, 1118), (-24, 10, 1125), (-46, -10, 1138), (-80, -28, 1155)]
+    )
     canvas.tube("portal_vein_and_splenic_vein", portal + lowered(build, 0.8), 5.5, over=_BED)
+    canvas.fill("liver", level, low, high, volume_ml=draw_volume_ml("liver", build, rng), over=_INNER)
 
 
 def _paint_gallbladder(canvas: Canvas, build: Build, rng: np.random.Generator, shift: Points) -> None:
@@ -85,7 +91,9 @@ def _paint_kidney(
     canvas: Canvas, build: Build, rng: np.random.Generator, side: str, volume_ml: float
 ) -> None:
     """A bean whose upper pole leans to the spine, its pelvis, the adrenal on top, and the ureter."""
-    center = mirrored((62, -46, 1090 if side == "right" else 1104), side) + rng.normal(0, 4, 3)
+    # In the lean there is little behind the kidneys.
+    back = -46 - 0.15 * min(build.belly_mm, 0.0)
+    center = mirrored((62, back, 1090 if side == "right" else 1104), side) + rng.normal(0, 4, 3)
     center += lowered(build, 0.6)
     lean = -13.0 if side == "right" else 13.0
     long = float(rng.uniform(0.93, 1.07))

@@ -6,10 +6,9 @@ import numpy as np
 
 from seganypet.phantom.anatomy.build import Build
 from seganypet.phantom.anatomy.canvas import Canvas, Slices
-from seganypet.phantom.anatomy.outline import Part, body_parts, breast_center_mm
+from seganypet.phantom.anatomy.outline import WIDER, Part, body_parts, breast_center_mm
 from seganypet.phantom.anatomy.shapes import (
     Profile,
-    common,
     ellipsoid,
     mirrored,
     smooth_curve,
@@ -24,6 +23,8 @@ _CAVITY_DEPTH = (30, 42, 52, 60, 66, 70, 75, 82, 86, 76, 55, 28)
 _CAVITY_MIDDLE = (-4, -2, 0, 4, 8, 12, 13, 12, 4, 0, -6, -10)
 SKIN_MM = 1.7
 _FAR_MM = 1e3
+_LINING_MM = 8.5
+_LINED = np.array((0.5, 0.6, 0.4, 0.0, 0.0, 1.0, 1.0, 1.5))
 
 
 def cavity(build: Build, *, margin_mm: float = 0.0) -> tuple[Profile, Profile, Profile]:
@@ -31,7 +32,9 @@ def cavity(build: Build, *, margin_mm: float = 0.0) -> tuple[Profile, Profile, P
     belly = build.belly_mm * np.interp(_CAVITY_Z, (930, 1020, 1130, 1250), (0, 1, 1, 0))
     narrow = margin_mm + (6.0 if build.female else 0.0)
     return (
-        Profile(_CAVITY_Z, [max(w - narrow, 5) for w in _CAVITY_WIDTH]),
+        Profile(
+            _CAVITY_Z, [max(w + WIDER * b - narrow, 5) for w, b in zip(_CAVITY_WIDTH, belly, strict=True)]
+        ),
         Profile(
             _CAVITY_Z, [max(d + b / 2 - margin_mm, 5) for d, b in zip(_CAVITY_DEPTH, belly, strict=True)]
         ),
@@ -52,14 +55,27 @@ def paint_body(canvas: Canvas, build: Build) -> None:
     canvas.label_map[outer < 0] = TISSUE_IDS["subcutaneous_fat"]
     canvas.label_map[(outer < 0) & (outer > -SKIN_MM)] = TISSUE_IDS["skin"]
     canvas.label_map[(inner < 0) & (outer < -SKIN_MM)] = TISSUE_IDS["skeletal_muscle"]
-    paint_cavity(canvas, build)
+    paint_cavity(canvas, build, lining_mm=_LINING_MM)
     if build.female:
         _paint_glands(canvas, build)
 
 
-def paint_cavity(canvas: Canvas, build: Build) -> None:
-    """Paint the fat that beds the organs of the trunk."""
-    inside = common(trunk(*cavity(build)), lambda x, y, z: np.maximum(_CAVITY_Z[0] - z, z - _CAVITY_Z[-1]))
+def paint_cavity(canvas: Canvas, build: Build, *, lining_mm: float = 0.0) -> None:
+    """Paint the fat that beds the organs of the trunk.
+
+    Args:
+        canvas: The body so far.
+        build: Whose body it is.
+        lining_mm: Thickness of the muscle between and inside the ribs, and on the inside of the pelvis.
+    """
+    whole = trunk(*cavity(build))
+    lining = Profile((900, 950, 1000, 1040, 1150, 1215, 1400, 1440), lining_mm * _LINED)
+
+    def inside(x: Field, y: Field, z: Field) -> Field:
+        return np.asarray(
+            np.maximum.reduce([whole(x, y, z) + lining(z), _CAVITY_Z[0] - z, z - _CAVITY_Z[-1]])
+        )
+
     canvas.fill("torso_fat", inside, (-160, -130, 880), (160, 170, 1475), over=("skeletal_muscle",))
 
 
@@ -82,9 +98,11 @@ def _join(canvas: Canvas, part: Part, outer: Field, inner: Field) -> None:
     box: Slices = canvas.box(part.low, part.high)
     if 0 in outer[box].shape:
         return
-    level = part.level(*canvas.coordinates(box))
+    x, y, z = canvas.coordinates(box)
+    level = part.level(x, y, z)
+    fat_mm = part.fat_mm(z) if isinstance(part.fat_mm, Profile) else np.float32(part.fat_mm)
     _join_level(outer[box], level, part.blend_mm)
-    _join_level(inner[box], level + np.float32(part.fat_mm), part.blend_mm)
+    _join_level(inner[box], level + fat_mm, part.blend_mm)
 
 
 def _join_level(body: Field, level: Field, blend_mm: float) -> None:

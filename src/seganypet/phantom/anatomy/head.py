@@ -9,7 +9,7 @@ from seganypet.phantom.anatomy.build import Build
 from seganypet.phantom.anatomy.canvas import Canvas, Vector
 from seganypet.phantom.anatomy.organ_volumes import draw_volume_ml
 from seganypet.phantom.anatomy.shapes import ellipsoid, mirrored, smooth_curve, union
-from seganypet.phantom.anatomy.tissues import FILLERS, SIDES
+from seganypet.phantom.anatomy.tissues import FILLERS, SIDES, TISSUE_IDS
 
 _PAIRS = (
     ("eye", (32, 76, 1645), (12, 12, 12)),
@@ -46,7 +46,11 @@ def _paint_neck(canvas: Canvas, build: Build, rng: np.random.Generator) -> None:
         canvas.tube("trachea", mirrored(bronchus, side), 5.5 * size)
     lobes = union(*(ellipsoid(mirrored((19, 30, 1484), side), (9, 10, 24)) for side in SIDES))
     isthmus = ellipsoid((0, 40, 1476), (18, 7, 10))
+    # A bridge in front of the windpipe first, so that a small gland does not fall apart.
+    bridge = smooth_curve([(-18, 36, 1476), (0, 42, 1474), (18, 36, 1476)])
+    canvas.tube("thyroid_gland", bridge, 3.0)
     volume_ml = draw_volume_ml("thyroid_gland", build, rng)
+    volume_ml -= np.count_nonzero(canvas.label_map == TISSUE_IDS["thyroid_gland"]) * canvas.voxel_ml
     canvas.fill("thyroid_gland", union(lobes, isthmus), (-45, 0, 1435), (45, 65, 1530), volume_ml=volume_ml)
     cords = np.array([(0.0, 32, 1514), (0.0, 34, 1532)])
     canvas.tube("larynx", cords, 14.0 * size)

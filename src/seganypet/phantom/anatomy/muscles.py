@@ -6,8 +6,10 @@ import numpy as np
 
 from seganypet.phantom.anatomy.build import Build
 from seganypet.phantom.anatomy.canvas import Canvas
+from seganypet.phantom.anatomy.fasciae import paint_intermuscular_fat
 from seganypet.phantom.anatomy.limbs import arm_joints, leg_shift_mm
 from seganypet.phantom.anatomy.organ_volumes import draw_volume_ml
+from seganypet.phantom.anatomy.pieces import keep_largest_piece
 from seganypet.phantom.anatomy.shapes import Profile, capsule, ellipsoid, mirrored, smooth_curve
 from seganypet.phantom.anatomy.spine import canal_y, spine_y
 from seganypet.phantom.anatomy.tissues import FILLERS, SIDES
@@ -18,7 +20,7 @@ _DEEP = ("skeletal_muscle", "torso_fat")
 
 
 def paint_muscles(canvas: Canvas, build: Build, rng: np.random.Generator) -> None:
-    """Name the muscles of back, hip, thigh and arm, and paint the brown fat."""
+    """Name the muscles of back, hip, thigh and arm, and paint the brown fat and the fat between muscles."""
     volumes_ml = {
         name: draw_volume_ml(name, build, rng) for name in ("autochthon", "iliopsoas", "gluteus_maximus")
     }
@@ -30,6 +32,7 @@ def paint_muscles(canvas: Canvas, build: Build, rng: np.random.Generator) -> Non
         if build.arms:
             _name_arm(canvas, build, side)
     _paint_brown_fat(canvas, rng)
+    paint_intermuscular_fat(canvas, build, rng)
 
 
 def _paint_back(canvas: Canvas, build: Build, side: str, volume_ml: float) -> None:
@@ -52,12 +55,18 @@ def _paint_back(canvas: Canvas, build: Build, side: str, volume_ml: float) -> No
 
 def _paint_iliopsoas(canvas: Canvas, side: str, volume_ml: float) -> None:
     course = smooth_curve(
-        [(28, -36, 1130), (36, -38, 1070), (46, -36, 1010), (62, -14, 965), (82, 14, 930), (100, 0, 880)]
+        [(28, -36, 1130), (36, -38, 1070), (46, -34, 1010), (62, -10, 965), (82, 16, 930), (98, 4, 880)]
     )
     radii = np.interp(np.linspace(0, 1, len(course)), (0, 0.3, 0.5, 0.75, 1), (10, 22, 27, 24, 12))
-    canvas.tube(f"iliopsoas_{side}", mirrored(course, side), radii * (volume_ml / 245) ** 0.5, over=_DEEP)
-    iliacus = smooth_curve([(88, -12, 1020), (82, -4, 985), (80, 10, 945)])
-    canvas.tube(f"iliopsoas_{side}", mirrored(iliacus, side), 17.0 * (volume_ml / 245) ** 0.5, over=_DEEP)
+    wide = (volume_ml / 245) ** 0.5
+    canvas.tube(
+        f"iliopsoas_{side}", mirrored(course, side), wide * radii, over=_DEEP, volume_ml=0.72 * volume_ml
+    )
+    iliacus = smooth_curve([(90, -12, 1022), (80, -4, 985), (76, 8, 945), (82, 16, 930)])
+    canvas.tube(
+        f"iliopsoas_{side}", mirrored(iliacus, side), 19.0 * wide, over=_DEEP, volume_ml=0.28 * volume_ml
+    )
+    keep_largest_piece(canvas, f"iliopsoas_{side}", instead="skeletal_muscle")
 
 
 def _paint_gluteus(canvas: Canvas, build: Build, side: str, volume_ml: float) -> None:

@@ -16,21 +16,26 @@ from seganypet.phantom.anatomy.warp import Field, Points
 
 _Z = (828, 845, 862, 885, 950, 1040, 1100, 1200, 1300, 1390, 1425, 1455, 1476, 1500, 1550, 1600)
 _WIDTH = (6, 62, 112, 156, 165, 146, 140, 147, 158, 166, 165, 138, 98, 66, 57, 56)
-_DEPTH = (6, 46, 72, 88, 96, 92, 95, 102, 105, 93, 82, 71, 63, 57, 55, 55)
-_MIDDLE = (-6, -8, -10, -9, -5, 0, 2, 2, 0, -6, -8, -8, -6, -3, -6, -12)
+_DEPTH = (6, 46, 72, 88, 96, 92, 95, 102, 105, 95, 86, 75, 65, 57, 55, 55)
+_MIDDLE = (-6, -8, -10, -9, -5, 0, 2, 2, 0, -4, -4, -4, -4, -3, -6, -12)
 _FEMALE = ((860, 900, 1000, 1080, 1180, 1300, 1400, 1460, 1500), (12, 12, 9, -6, -6, -5, -11, -9, -6))
 _LEG_Z = (-20, 0, 60, 120, 230, 330, 400, 490, 600, 700, 800, 850, 900, 950, 1000)
 _LEG_RADIUS = (34, 36, 38, 39, 49, 57, 56, 59, 68, 77, 86, 88, 80, 58, 28)
 _LEG_X = (95, 95, 95, 95, 95, 96, 95, 92, 91, 90, 90, 91, 94, 98, 100)
 _LEG_Y = (-12, -12, -10, -10, -16, -20, -14, -2, -4, -6, -9, -11, -12, -12, -12)
+_LEG_FAT_MM = 9.0
 TOP_MM = 1757.0
+WIDER = 0.25  # how far a belly widens the waist, over how far it comes forward
 
 
 class Part(NamedTuple):
-    """A solid of the body, the fat under its skin, how softly it joins the rest, and a box around it."""
+    """A solid of the body, the fat under its skin, how softly it joins the rest, and a box around it.
+
+    The fat is one thickness in mm, or one that depends on the height.
+    """
 
     level: Level
-    fat_mm: float
+    fat_mm: float | Profile
     blend_mm: float
     low: Sequence[float]
     high: Sequence[float]
@@ -50,17 +55,24 @@ def breast_center_mm(build: Build, side: str) -> Points:
 
 def _trunk_part(build: Build) -> Part:
     fat = build.fat_mm
-    belly = build.belly_mm * np.interp(_Z, (930, 1020, 1130, 1250), (0, 1, 1, 0))
-    thick = fat * np.interp(_Z, (845, 890, 1000, 1300, 1480, 1550), (0.3, 1.1, 1.1, 0.8, 0.45, 0.25))
+    # In the lean the hollow of the belly lies inside: a thicker wall of muscle.
+    belly = (build.belly_mm if build.belly_mm > 0 else 0.5 * build.belly_mm) * np.interp(
+        _Z, (930, 1020, 1130, 1250), (0, 1, 1, 0)
+    )
+    # Women store fat at the hips, men at the waist.
+    share = (
+        (0.3, 1.3, 1.25, 0.95, 0.75, 0.45, 0.25) if build.female else (0.3, 0.95, 1.0, 1.1, 0.85, 0.5, 0.3)
+    )
+    thick = fat * np.interp(_Z, (845, 890, 970, 1080, 1300, 1480, 1550), share)
     sex = np.interp(_Z, *_FEMALE) if build.female else np.zeros(len(_Z))
     sex = np.where(np.asarray(_Z) < 862, 0.0, sex)
-    level = trunk(
-        Profile(_Z, np.asarray(_WIDTH) + thick + sex),
-        Profile(_Z, np.asarray(_DEPTH) + thick * 0.8 + belly / 2 + 0.4 * np.minimum(sex, 0)),
-        Profile(_Z, np.asarray(_MIDDLE) + belly / 2),
-    )
+    width = np.asarray(_WIDTH) + thick + sex + WIDER * belly
+    depth = np.asarray(_DEPTH) + thick * 0.8 + belly / 2 + 0.4 * np.minimum(sex, 0)
+    middle = np.asarray(_MIDDLE) + belly / 2
+    level = trunk(Profile(_Z, width), Profile(_Z, depth), Profile(_Z, middle))
     bounded = common(level, lambda x, y, z: np.maximum(_Z[0] - z, z - _Z[-1]))
-    return Part(bounded, fat, 24.0, (-250, -180, _Z[0]), (250, 225, _Z[-1]))
+    wide, back, front = width.max() + 24, (middle - depth).min() - 24, (middle + depth).max() + 24
+    return Part(bounded, Profile(_Z, 0.9 * thick), 24.0, (-wide, back, _Z[0]), (wide, front, _Z[-1]))
 
 
 def _solid(
@@ -86,11 +98,10 @@ def _head_parts(build: Build) -> list[Part]:
 
 
 def _leg_parts(build: Build) -> list[Part]:
-    fat = 3.0 + 0.55 * build.fat_mm
-    grow = fat - 9.0
-    thick = [r * build.muscle + grow * np.interp(z, (0, 120, 500, 860), (0, 0.3, 0.6, 1)) for z, r in
-             zip(_LEG_Z, _LEG_RADIUS, strict=True)]  # fmt: skip
-    radius, middle_y = Profile(_LEG_Z, thick), Profile(_LEG_Z, _LEG_Y)
+    grow = 0.55 * build.fat_mm - 6.0
+    grown = grow * np.interp(_LEG_Z, (0, 120, 500, 860), (0, 0.3, 0.6, 1))
+    radius = Profile(_LEG_Z, build.muscle * np.asarray(_LEG_RADIUS) + grown)
+    middle_y, fat_mm = Profile(_LEG_Z, _LEG_Y), Profile(_LEG_Z, _LEG_FAT_MM + grown)
     middle_x = Profile(_LEG_Z, np.asarray(_LEG_X) + leg_shift_mm(build, _LEG_Z))
 
     def legs(x: Field, y: Field, z: Field) -> Field:
@@ -105,11 +116,14 @@ def _leg_parts(build: Build) -> list[Part]:
         feet.append(_limb(heel, toe, (34, 22), 4.0, 18.0))
     buttocks = [
         _solid(
-            mirrored((72, -62 - 0.5 * build.fat_mm, 915), side).tolist(), (72, 48, 78), 1.1 * build.fat_mm, 24
+            mirrored((72, -60 - 0.3 * build.fat_mm, 915), side).tolist(),
+            (66 + 0.4 * build.fat_mm, 42 + 0.45 * build.fat_mm, 72 + 0.4 * build.fat_mm),
+            build.fat_mm,
+            24,
         )
         for side in SIDES
     ]
-    return [Part(legs, fat, 22.0, (-side_mm, -125, -20), (side_mm, 110, 1010)), *feet, *buttocks]
+    return [Part(legs, fat_mm, 22.0, (-side_mm, -125, -20), (side_mm, 110, 1010)), *feet, *buttocks]
 
 
 def _limb(start: Points, end: Points, radii_mm: tuple[float, float], fat_mm: float, blend_mm: float) -> Part:

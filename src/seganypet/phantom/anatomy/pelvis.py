@@ -16,8 +16,12 @@ _BED = ("torso_fat", "skeletal_muscle")
 def paint_pelvis(canvas: Canvas, build: Build, rng: np.random.Generator) -> None:
     """Paint the bladder, which flattens as it empties, and the genitals of the body's sex."""
     volume_ml = draw_volume_ml("urinary_bladder", build, rng)
-    full = (volume_ml / 200) ** (1 / 3)
-    bladder = ellipsoid((rng.normal(0, 3), 18, 916 + 14 * full), (42, 34, 30 * min(full, 1.15)))
+    # An empty bladder is a flat dish behind the pubic bones; it fills upwards, then outwards.
+    half_height = 30.0 * float(np.clip((volume_ml / 200) ** 0.6, 0.3, 1.25))
+    half_width = float(np.sqrt(1000.0 * volume_ml / (4.19 * 1.15 * half_height)))
+    bladder = ellipsoid(
+        (rng.normal(0, 3), 15, 899 + half_height), (half_width, 1.15 * half_width, half_height)
+    )
     low, high = (-90, -50, 880), (90, 90, 1035)
     canvas.fill("urinary_bladder", bladder, low, high, volume_ml=volume_ml, over=_BED)
     if build.female:

@@ -52,15 +52,14 @@ class Posture:
 
     def unbend(self, field: Field) -> None:
         """Turn bent coordinates, float32 [3, I, J, K] in mm, into those of the standard body, in place."""
-        at = (field[2] - np.float32(_TABLE_MM[0])) * np.float32(1 / _STEP_MM)
-        low = at.astype(np.int32)
-        at -= low
-        for axis, table in enumerate(self._shifts):
-            if table.any():
-                step = np.append(np.diff(table), 0).astype(np.float32)
-                field[axis] -= table.astype(np.float32).take(low, mode="clip") + at * step.take(
-                    low, mode="clip"
-                )
+        tables = [(axis, table.astype(np.float32)) for axis, table in enumerate(self._shifts) if table.any()]
+        steps = [np.append(np.diff(table), np.float32(0)) for _, table in tables]
+        for plane in np.moveaxis(field, 1, 0):  # a plane at a time stays in the processor's cache
+            at = (plane[2] - np.float32(_TABLE_MM[0])) * np.float32(1 / _STEP_MM)
+            low = at.astype(np.intp)
+            at -= low
+            for (axis, table), step in zip(tables, steps, strict=True):
+                plane[axis] -= table.take(low, mode="clip") + at * step.take(low, mode="clip")
         heights = np.flatnonzero((field[2] > _STILL_MM).any(axis=(0, 1)))
         if self.turn_deg and heights.size:
             _turn_back(field[:, :, :, heights[0] :], self)

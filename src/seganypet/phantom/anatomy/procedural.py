@@ -67,9 +67,9 @@ def check_spacing(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
 def _canvas(build: Build, spacing_mm: tuple[float, float, float], rng: np.random.Generator) -> Canvas:
     tall = build.height_m / STANDARD_HEIGHT_M
     scale = (
-        float(np.sqrt(tall) * rng.normal(1.0, 0.035)),
-        float(np.sqrt(tall) * rng.normal(1.0, 0.04)),
-        float(tall * rng.normal(1.0, 0.02)),
+        float(np.sqrt(tall) * build.frame[0]),
+        float(np.sqrt(tall) * build.frame[1]),
+        float(tall * build.frame[2]),
     )
     maps = (_scaled(scale[0]), _scaled(scale[1]), _scaled(scale[2]))
     low, high = _field_of_view(build, rng)

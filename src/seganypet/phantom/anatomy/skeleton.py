@@ -26,7 +26,7 @@ def paint_skeleton(canvas: Canvas, build: Build) -> None:
         paint_leg_bones(canvas, build, side)
         if build.arms:
             paint_arm_bones(canvas, build, side)
-    sternum = smooth_curve([(0, 68, 1430), (0, 84, 1370), (0, 92, 1285)])
+    sternum = smooth_curve([(0, 58, 1430), (0, 73, 1370), (0, 88, 1285)])
     canvas.tube("sternum", np.concatenate([sternum - _ACROSS, sternum[::-1] + _ACROSS]), 6.0)
 
 

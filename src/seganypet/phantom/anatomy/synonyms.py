@@ -45,11 +45,11 @@ _OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "subcutaneous_fat": ("fat",),
         "skeletal_muscle": ("muscle", "intervertebral_discs", "costal_cartilages", "soft_palate", "tongue"),
         "torso_fat": (
-            *("intermuscular_fat", "kidney_cyst_left", "kidney_cyst_right", "pleural_effusion"),
+            *("kidney_cyst_left", "kidney_cyst_right", "pleural_effusion"),
             *("pericardial_effusion", "abdominal_cavity", "thoracic_cavity", "mediastinum", "pericardium"),
         ),
         "aorta": (
-            *("brachiocephalic_trunk", "subclavian_artery_left", "subclavian_artery_right", "lung_vessels"),
+            *("brachiocephalic_trunk", "subclavian_artery_left", "subclavian_artery_right"),
             *("common_carotid_artery_left", "common_carotid_artery_right"),
             *("internal_carotid_artery_left", "internal_carotid_artery_right"),
         ),
@@ -83,6 +83,7 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
 # Labels of one side, or of both in one, and the tissue without its side.
 BY_SIDE: Mapping[str, str] = MappingProxyType(
     {
+        "lung_vessels": "pulmonary_vessels",
         "knee": "femur",
         "hip_implant": "hip",
         "ulna": "forearm",

@@ -8,6 +8,7 @@ from seganypet.phantom.anatomy.body import cavity
 from seganypet.phantom.anatomy.build import Build
 from seganypet.phantom.anatomy.canvas import Canvas
 from seganypet.phantom.anatomy.heart import paint_heart
+from seganypet.phantom.anatomy.lung_vessels import paint_pulmonary_vessels
 from seganypet.phantom.anatomy.organ_volumes import draw_volume_ml
 from seganypet.phantom.anatomy.shapes import below, common, ellipsoid, mirrored, smooth_curve, trunk, union
 from seganypet.phantom.anatomy.tissues import SIDES
@@ -45,11 +46,12 @@ def paint_thorax(
     canvas.tube("esophagus", gullet, 6.0, over=_BED)
     paint_heart(canvas, build, rng)
     _paint_vessels(canvas, build, rng)
-    thymus = union(*(ellipsoid(mirrored((12, 58, 1372), side), (10, 7, 26)) for side in SIDES))
+    thymus = union(*(ellipsoid(mirrored((8, 58, 1372), side), (11, 7, 26)) for side in SIDES))
     volume_ml = draw_volume_ml("thymus", build, rng)
     canvas.fill("thymus", thymus, (-45, 20, 1310), (45, 90, 1440), volume_ml=volume_ml, over=_INNER)
     for side in SIDES:
         _paint_lung(canvas, build, side, chest_wall_mm)
+        paint_pulmonary_vessels(canvas, build, rng, side)
 
 
 def _paint_vessels(canvas: Canvas, build: Build, rng: np.random.Generator) -> None:

@@ -82,19 +82,22 @@ _LATER_PAIRED = (
 )
 
 
+_LAST = ("stomach_gas", "colon_gas", "intermuscular_fat", *(f"pulmonary_vessels_{side}" for side in SIDES))
+
+
 def _all_names() -> tuple[str, ...]:
     """Every tissue in the order of its id; new ones go to the end, so that ids stay what they were."""
     paired = tuple(f"{name}_{side}" for name in (*_PAIRED_BONES, *_PAIRED_ORGANS) for side in SIDES)
     ribs = tuple(f"rib_{side}_{number}" for side in SIDES for number in range(1, 13))
     later = (*_LATER_SINGLE, *(f"{name}_{side}" for name in _LATER_PAIRED for side in SIDES))
-    return (*_SINGLE, *paired, *VERTEBRAE, *ribs, *later)
+    return (*_SINGLE, *paired, *VERTEBRAE, *ribs, *later, *_LAST)
 
 
 TISSUES: tuple[str, ...] = _all_names()
 # The same id in every case, so that one labels.json serves a whole cohort.
 TISSUE_IDS: Mapping[str, int] = MappingProxyType({name: 1 + at for at, name in enumerate(TISSUES)})
 # What an organ may displace: tissue that only fills space.
-FILLERS = ("subcutaneous_fat", "skeletal_muscle", "torso_fat")
+FILLERS = ("subcutaneous_fat", "skeletal_muscle", "torso_fat", "intermuscular_fat")
 BRAIN = ("brain", "brain_white_matter", "brain_ventricle", "cerebellum")
 
 
@@ -102,12 +105,17 @@ def label_groups() -> dict[str, list[int]]:
     """Return {name: ids} of every tissue and of the organs that several tissues make up."""
     groups = {name: [identifier] for name, identifier in TISSUE_IDS.items()}
     for side in SIDES:
-        groups[f"lung_{side}"] = _ids(name for name in LUNG_LOBES if name.endswith(side))
+        # A reader outlines a lung with its vessels, and a hollow organ with its gas.
+        lobes = tuple(name for name in LUNG_LOBES if name.endswith(side))
+        groups[f"lung_{side}"] = _ids((*lobes, f"pulmonary_vessels_{side}"))
         # The renal pelvis is part of the kidney that a reader outlines.
         groups[f"kidney_{side}"] = _ids((f"kidney_{side}", f"kidney_pelvis_{side}"))
         for bone in MARROW_BONES:
             groups[f"{bone}_{side}"] = _ids((f"{bone}_{side}", f"{bone}_marrow_{side}"))
+    # The aerated tissue of both lungs, without their large vessels.
     groups["lung"] = _ids(LUNG_LOBES)
+    for name in ("stomach", "colon"):
+        groups[name] = _ids((name, f"{name}_gas"))
     groups["kidneys"] = groups["kidney_left"] + groups["kidney_right"]
     groups["heart"] = _ids(("heart_myocardium", "heart_blood_pool"))
     groups["brain"] = _ids(BRAIN)

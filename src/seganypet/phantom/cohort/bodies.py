@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seganypet.errors import ImageReadError
+from seganypet.errors import ImageReadError, UsageError
 from seganypet.io.nifti import load_nifti, naming
 from seganypet.phantom.anatomy.body_map import Anatomy, LabelArray
 from seganypet.phantom.anatomy.label_maps import anatomy_from_label_map
@@ -46,9 +46,16 @@ def read_label_map(path: Path) -> tuple[LabelArray, Affine, dict[int, str]]:
     Raises:
         ImageReadError: A file is missing or unreadable.
         GeometryError: The map is not 3D, or its affine is unusable.
+        UsageError: It holds values that are no ids: fractions, negative ones, or above 32767.
     """
     image = load_nifti(path)
-    return image.array.astype(np.int16), image.affine, _names(names_path(path))
+    ids = image.array.astype(np.int16, casting="unsafe")
+    if not np.array_equal(ids, image.array) or (ids < 0).any():
+        raise UsageError(
+            f"{path}: holds values from {image.array.min():g} to {image.array.max():g} that are no ids; expected whole "
+            "numbers from 0 to 32767, as label maps have"
+        )
+    return ids, image.affine, _names(names_path(path))
 
 
 def read_tissue_table(path: Path) -> dict[str, str]:
@@ -68,11 +75,16 @@ def read_tissue_table(path: Path) -> dict[str, str]:
 
 def names_path(path: Path) -> Path:
     """Return where the names of a label map lie: x.json beside x.nii.gz."""
-    return path.with_name(path.name.split(".")[0] + ".json")
+    name = path.name
+    for suffix in (".nii.gz", ".nii"):
+        name = name.removesuffix(suffix)
+    return path.with_name(name + ".json")
 
 
 def _names(path: Path) -> dict[int, str]:
     try:
         return {int(key): str(name) for key, name in json.loads(path.read_text()).items()}
     except (OSError, ValueError, AttributeError) as error:
-        raise ImageReadError(f"{path}: cannot be read as names {{id: name}} ({error})") from error
+        raise ImageReadError(
+            f"{path}: cannot be read as names {{id: name}} ({error}); write the names of the label map's ids there"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from seganypet.phantom.case import PhantomCase
 from seganypet.phantom.cohort.bodies import read_anatomy
 from seganypet.phantom.cohort.config import LABEL_NOISE, CohortConfig
 from seganypet.phantom.cohort.dicom import write_dicom
-from seganypet.phantom.cohort.record import RECORD_NAME, case_facts, versions
+from seganypet.phantom.cohort.record import RECORD_NAME, case_facts, read_record, versions
 from seganypet.phantom.config import PhantomConfig
 from seganypet.phantom.labels import NoisyLabels, noisy_labels
 from seganypet.phantom.scanner.protocols import protocols_named
@@ -77,12 +78,26 @@ def write_case(folder: Path, number: int, config: CohortConfig) -> None:
         )
         record["files"]["preview"] = "preview.png"
         write_json({**record, "versions": versions()}, place / RECORD_NAME)
+        read_record(place)  # all files are there
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed runs left of cases."""
+    """Remove what killed runs left of cases; what a running process writes stays."""
     for place in folder.glob(f".{_CASE}*{_PARTIAL}"):
-        shutil.rmtree(place, ignore_errors=True)
+        writer = place.name.split(".")[2]
+        if not (writer.isdigit() and _runs(int(writer))):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether a process of this number runs on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def has_cases(folder: Path) -> bool:
@@ -137,7 +152,7 @@ def _write_images(case: PhantomCase, noisy: NoisyLabels | None, place: Path) -> 
 @contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
     """Give a folder that takes its name when the block succeeds, and is removed when it does not."""
-    place = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}{_PARTIAL}")
+    place = folder.with_name(f".{folder.name}.{os.getpid()}.{uuid.uuid4().hex}{_PARTIAL}")
     try:
         place.mkdir(parents=True)
         yield place

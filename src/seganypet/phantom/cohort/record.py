@@ -33,6 +33,7 @@ def case_facts(case: PhantomCase) -> dict[str, Any]:
         "lesion_preset": case.preset,
         "lesions": lesion_table(case),
         "examination": asdict(case.examination),
+        "faithful": case.faithful,
     }
 
 
@@ -55,7 +56,12 @@ def lesion_table(case: PhantomCase) -> list[dict[str, Any]]:
                 "host": plan.host,
                 "suv": plan.suv,
                 "background_suv": plan.background_suv,
+                "planned_volume_ml": plan.volume_ml,
+                "blobs": len(plan.blobs),
+                "edge_mm": plan.edge_mm,
+                "reaction": plan.reaction,
                 "core": plan.core,
+                "core_suv": plan.core_suv,
                 "volume_ml": int(mask.sum()) * case.volume.voxel_volume_ml,
                 "centre_xyz_mm": [round(mm, 3) for mm in case.volume.to_xyz_mm(centre.tolist())],
                 "suv_max": float(suv.max()),
@@ -79,16 +85,16 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD_NAME
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        files: Mapping[str, str] = record["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        files = [folder / file for file in record["files"].values()]
+        if not {"image", "reference", "lesions"} <= set(record["files"]):
+            raise ValueError("files has no image, reference and lesions")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ImageReadError(
             f"{path}: cannot be read ({error}); remove {folder} to have it simulated again"
         ) from error
-    for file in files.values():
-        if not (folder / file).exists():
-            raise ImageReadError(
-                f"{folder / file}: is missing; remove {folder} to have the case simulated again"
-            )
+    for file in files:
+        if not file.exists():
+            raise ImageReadError(f"{file}: is missing; remove {folder} to have the case simulated again")
     return record
 
 

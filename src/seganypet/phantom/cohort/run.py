@@ -111,8 +111,8 @@ def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
     path = folder / SETTINGS_NAME
     if path.exists():
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            before = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
             raise ImageReadError(f"{path}: cannot be read ({error}); choose another folder") from error
         _check_same(folder, before, settings)
         if before == settings:

@@ -54,6 +54,11 @@ class LogNormal:
         return float(np.clip(value, self.low, self.high))
 
 
+def log_normal(median: float, spread: float, low: float, high: float) -> LogNormal:
+    """Return a `LogNormal` of these four in a row, as tables write it."""
+    return LogNormal(median=median, spread=spread, low=low, high=high)
+
+
 _CHANCES = (
     "chance",
     "same_side",

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from seganypet.phantom.lesions.carcinomas import HEAD_NECK, LUNG_CANCER, PROSTATE
-from seganypet.phantom.lesions.groups import BONE_SITES, LesionGroup, LesionPreset, LogNormal, Range
+from seganypet.phantom.lesions.groups import (
+    BONE_SITES,
+    LesionGroup,
+    LesionPreset,
+    Range,
+    log_normal,
+)
 from seganypet.phantom.lesions.stations import STATIONS
-
-
-def _log(median: float, spread: float, low: float, high: float) -> LogNormal:
-    return LogNormal(median=median, spread=spread, low=low, high=high)
-
 
 _SMOOTH: Range = (0.05, 0.3)
 _NODES_ABOVE = {"cervical": 0.25, "supraclavicular": 0.2, "axillary": 0.2, "mediastinal": 0.27, "hilar": 0.08}
@@ -32,14 +33,14 @@ _NODES = {**_NODES_ABOVE, **_NODES_BELOW}
 
 # FDG: hottest lesion of a patient 7.0 ± 3.1 in indolent, 19.6 ± 9.3 in aggressive lymphoma (Schöder et al., J Clin
 # Oncol 2005, doi:10.1200/JCO.2005.12.072). Numbers, volumes and shares of the stations are approximate.
-_LYMPHOMA_SUV = {"fdg": _log(8.0, 0.6, 2.0, 35.0)}
+_LYMPHOMA_SUV = {"fdg": log_normal(8.0, 0.6, 2.0, 35.0)}
 _LYMPHOMA = (
     LesionGroup(
         kind="node",
         stations=_NODES_ABOVE,
         chance=0.85,
         count=(1, 12),
-        volume_ml=_log(4.0, 1.2, 0.3, 200.0),
+        volume_ml=log_normal(4.0, 1.2, 0.3, 200.0),
         suv=_LYMPHOMA_SUV,
         cluster=0.6,
         confluent=0.25,
@@ -50,7 +51,7 @@ _LYMPHOMA = (
         kind="bulky_node",
         stations={"mediastinal": 0.5, "para_aortic": 0.3, "mesenteric": 0.2},
         chance=0.25,
-        volume_ml=_log(130.0, 0.7, 40.0, 500.0),
+        volume_ml=log_normal(130.0, 0.7, 40.0, 500.0),
         suv=_LYMPHOMA_SUV,
         confluent=0.9,
         core=0.25,
@@ -61,7 +62,7 @@ _LYMPHOMA = (
         stations=_NODES_BELOW,
         chance=0.65,
         count=(1, 10),
-        volume_ml=_log(4.0, 1.2, 0.3, 200.0),
+        volume_ml=log_normal(4.0, 1.2, 0.3, 200.0),
         suv=_LYMPHOMA_SUV,
         cluster=0.6,
         confluent=0.25,
@@ -73,7 +74,7 @@ _LYMPHOMA = (
         stations={"spleen": 1.0},
         chance=0.2,
         count=(1, 5),
-        volume_ml=_log(5.0, 1.1, 0.5, 100.0),
+        volume_ml=log_normal(5.0, 1.1, 0.5, 100.0),
         suv=_LYMPHOMA_SUV,
     ),
     LesionGroup(
@@ -81,7 +82,7 @@ _LYMPHOMA = (
         stations=BONE_SITES,
         chance=0.25,
         count=(1, 8),
-        volume_ml=_log(4.0, 1.0, 0.3, 80.0),
+        volume_ml=log_normal(4.0, 1.0, 0.3, 80.0),
         suv=_LYMPHOMA_SUV,
         infiltrating=0.4,
     ),
@@ -90,7 +91,7 @@ _LYMPHOMA = (
         stations={"bowel": 0.3, "lung": 0.2, "liver": 0.2, "kidney": 0.1, "tonsil": 0.1, "subcutaneous": 0.1},
         chance=0.2,
         count=(1, 3),
-        volume_ml=_log(6.0, 1.2, 0.5, 150.0),
+        volume_ml=log_normal(6.0, 1.2, 0.5, 150.0),
         suv=_LYMPHOMA_SUV,
         infiltrating=0.4,
     ),
@@ -118,8 +119,8 @@ _MELANOMA = (
             "cervical": 0.03,
         },
         count=(2, 30),
-        volume_ml=_log(1.5, 1.1, 0.3, 120.0),
-        suv={"fdg": _log(6.5, 0.6, 1.5, 35.0)},
+        volume_ml=log_normal(1.5, 1.1, 0.3, 120.0),
+        suv={"fdg": log_normal(6.5, 0.6, 1.5, 35.0)},
         cluster=0.2,
         confluent=0.05,
         bumpiness=_SMOOTH,
@@ -129,8 +130,8 @@ _MELANOMA = (
         stations={"axillary": 0.4, "inguinal": 0.35, "cervical": 0.25},
         chance=0.4,
         count=(1, 5),
-        volume_ml=_log(3.0, 1.0, 0.3, 80.0),
-        suv={"fdg": _log(8.0, 0.5, 2.0, 35.0)},
+        volume_ml=log_normal(3.0, 1.0, 0.3, 80.0),
+        suv={"fdg": log_normal(8.0, 0.5, 2.0, 35.0)},
         cluster=0.8,
         confluent=0.15,
         bumpiness=_SMOOTH,
@@ -140,8 +141,8 @@ _MELANOMA = (
         stations={"brain": 1.0},
         chance=0.15,
         count=(1, 4),
-        volume_ml=_log(1.5, 0.9, 0.3, 30.0),
-        contrast=_log(1.4, 0.25, 1.1, 2.5),
+        volume_ml=log_normal(1.5, 0.9, 0.3, 30.0),
+        contrast=log_normal(1.4, 0.25, 1.1, 2.5),
         faint=0.2,
         cold=0.3,
     ),
@@ -154,9 +155,9 @@ _SARCOMA = (
     LesionGroup(
         kind="primary",
         stations={"limb_muscle": 0.63, "retroperitoneum": 0.22, "trunk_muscle": 0.15},
-        volume_ml=_log(420.0, 1.2, 10.0, 500.0),
-        suv={"fdg": _log(5.2, 0.6, 1.4, 20.0)},
-        contrast=_log(5.6, 0.63, 1.6, 17.0),
+        volume_ml=log_normal(420.0, 1.2, 10.0, 500.0),
+        suv={"fdg": log_normal(5.2, 0.6, 1.4, 20.0)},
+        contrast=log_normal(5.6, 0.63, 1.6, 17.0),
         faint=0.08,
         confluent=0.2,
         core=0.55,
@@ -171,8 +172,8 @@ _SARCOMA = (
         stations={"lung": 0.8, "pleura": 0.2},
         chance=0.15,
         count=(1, 10),
-        volume_ml=_log(0.8, 0.8, 0.3, 20.0),
-        suv={"fdg": _log(3.5, 0.5, 1.5, 15.0)},
+        volume_ml=log_normal(0.8, 0.8, 0.3, 20.0),
+        suv={"fdg": log_normal(3.5, 0.5, 1.5, 15.0)},
     ),
 )
 
@@ -187,8 +188,8 @@ _RANDOM = (
             **{name: 0.25 / len(_BESIDE_HOT) for name in _BESIDE_HOT},
         },
         count=(1, 20),
-        volume_ml=_log(3.0, 1.6, 0.3, 500.0),
-        contrast=_log(4.5, 0.7, 1.5, 15.0),
+        volume_ml=log_normal(3.0, 1.6, 0.3, 500.0),
+        contrast=log_normal(4.5, 0.7, 1.5, 15.0),
         faint=0.04,
         cold=0.03,
         cluster=0.25,
@@ -204,8 +205,8 @@ _RANDOM = (
         stations=_NODES,
         chance=0.5,
         count=(1, 8),
-        volume_ml=_log(2.5, 1.2, 0.3, 200.0),
-        contrast=_log(6.0, 0.7, 1.5, 20.0),
+        volume_ml=log_normal(2.5, 1.2, 0.3, 200.0),
+        contrast=log_normal(6.0, 0.7, 1.5, 20.0),
         cluster=0.7,
         confluent=0.25,
         bumpiness=_SMOOTH,

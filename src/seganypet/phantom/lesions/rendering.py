@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from seganypet.phantom.fields import product, spline_weights
 from seganypet.phantom.lesions.plan import Blob, LesionPlan
+from seganypet.phantom.lesions.solids import radius_mm
 
 Box = tuple[slice, slice, slice]
 MIN_VOXELS = 3
@@ -76,76 +78,106 @@ def _render(
     tissue_ids: Mapping[str, int],
 ) -> Rendered | None:
     spacing = np.asarray(spacing_mm, dtype=np.float64)
-    box, origin, cut = _box(plan, tissues.shape, spacing)
-    if any(span.start >= span.stop for span in box):
+    place = _place(plan, tissues.shape, spacing)
+    if place is None:
         return None
-    level, core_level = _levels(plan, box, origin, spacing, tissues.device)
-    allowed = _allowed(plan, tissues[box], tissue_ids) & ~_grown(instances[box] > 0)
-    wanted = round(plan.volume_ml * 1000 / spacing.prod())
-    if cut:  # what lies beyond the grid is not made up for inside
+    box = place.box
+    level, core_level = _levels(plan, place, spacing, tissues.device)
+    may_occupy = _allowed(plan, tissues[box], tissue_ids)
+    allowed = may_occupy & ~_grown(instances[box] > 0)
+    wanted = int(np.ceil(plan.volume_ml * 1000 / spacing.prod() - 1e-9))
+    if place.cut:  # what lies beyond the grid is not made up for inside
         wanted = min(wanted, int((level < 0).sum()))
-    threshold = _threshold(level, allowed, max(wanted, MIN_VOXELS), _radius_mm(plan))
+    threshold = _threshold(level, allowed, max(wanted, MIN_VOXELS), _largest_radius_mm(plan))
     depth = level - threshold
     mask = _one_component((depth < 0) & allowed, depth)
-    if plan.confined_to:  # what it may not occupy but surrounds on all sides, such as a vessel, it has swallowed
+    if (
+        plan.confined_to
+    ):  # what it may not occupy but surrounds on all sides, such as a vessel, it has swallowed
         mask |= _enclosed(mask) & (tissues[box] > 0) & (instances[box] == 0)
     if int(mask.sum()) < max(MIN_VOXELS, wanted / 3):
         return None
     # A sharp border still crosses voxels: their share of the lesion goes from 1 to 0 over about a voxel.
     width = max(plan.edge_mm, float(spacing.prod()) ** (1 / 3))
-    coverage = (0.5 - depth / width).clamp(0, 1) * (tissues[box] > 0)
-    coverage = torch.where(mask, coverage.clamp(min=0.5), coverage.clamp(max=0.5))
+    coverage = (0.5 - depth / width).clamp(0, 1)
+    # Outside, it fades where it may lie; what was cut off it leaves no trace beyond the next voxel.
+    fading = _grown(mask) | (may_occupy & (depth >= 0))
+    coverage = torch.where(mask, coverage.clamp(min=0.5), coverage.clamp(max=0.5) * fading)
+    coverage *= tissues[box] > 0
     core = (0.5 - core_level / width).clamp(0, 1) if plan.core > 0 else torch.zeros_like(coverage)
     nearness = torch.exp(-depth.clamp(min=0) / _REACTION_MM) * (tissues[box] > 0)
     return Rendered(box, mask, coverage, core * mask, nearness)
 
 
-def _radius_mm(plan: LesionPlan) -> float:
+def _largest_radius_mm(plan: LesionPlan) -> float:
     """Radius of a ball of the largest blob's volume."""
-    return float((750 * max(blob.volume_ml for blob in plan.blobs) / np.pi) ** (1 / 3))
+    return radius_mm(max(blob.volume_ml for blob in plan.blobs))
 
 
-def _box(
-    plan: LesionPlan, shape: Sequence[int], spacing: npt.NDArray[np.float64]
-) -> tuple[Box, list[float], bool]:
-    """The box that holds a lesion, the lesion's centre in it, in voxels, and whether the grid's edge cuts it."""
+class _Place(NamedTuple):
+    """Where a lesion may lie.
+
+    Attributes:
+        low: First voxel of the box that holds all of it, on the grid or not.
+        high: One past its last voxel.
+        box: What of it lies on the grid.
+        inside: The same, in voxels of the whole box.
+        origin: The lesion's centre in the whole box.
+        cut: Whether the grid's edge cuts the box.
+    """
+
+    low: npt.NDArray[np.int64]
+    high: npt.NDArray[np.int64]
+    box: Box
+    inside: Box
+    origin: npt.NDArray[np.float64]
+    cut: bool
+
+
+def _place(plan: LesionPlan, shape: Sequence[int], spacing: npt.NDArray[np.float64]) -> _Place | None:
+    """The box that holds a lesion, or None where it lies beside the grid."""
     reach = np.zeros(3)
     for blob in plan.blobs:
-        radius = (750 * blob.volume_ml / np.pi) ** (1 / 3) * max(blob.stretch) * (1 + blob.bumpiness)
+        radius = radius_mm(blob.volume_ml) * max(blob.stretch) * (1 + blob.bumpiness)
         reach = np.maximum(reach, np.abs(blob.offset_mm) + 1.15 * radius + plan.edge_mm)
     reach += 2.5 * _REACTION_MM * (plan.reaction > 0)
     steps = np.ceil(reach / spacing) + 1
-    low = np.floor(plan.center_ijk - steps).astype(int)
-    high = np.ceil(plan.center_ijk + steps).astype(int) + 1
-    start = np.clip(low, 0, shape)
-    stop = np.clip(high, start, shape)
+    center = np.asarray(plan.center_ijk)
+    low = np.floor(center - steps).astype(np.int64)
+    high = np.ceil(center + steps).astype(np.int64) + 1
+    start, stop = np.clip(low, 0, shape), np.clip(high, 0, shape)
+    if (start >= stop).any():
+        return None
+    cut = bool((low < start).any() or (high > stop).any())
+    return _Place(low, high, _slices(start, stop), _slices(start - low, stop - low), center - low, cut)
+
+
+def _slices(start: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]) -> Box:
     i, j, k = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
-    cut = bool((low < 0).any() or (high > shape).any())
-    return (i, j, k), list(plan.center_ijk - start), cut
+    return i, j, k
 
 
 def _levels(
-    plan: LesionPlan,
-    box: Box,
-    origin: Sequence[float],
-    spacing: npt.NDArray[np.float64],
-    device: torch.device,
+    plan: LesionPlan, place: _Place, spacing: npt.NDArray[np.float64], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Level of the lesion and of its core, in mm: negative inside, growing outwards."""
+    """Level of the lesion and of its core, in mm: negative inside, growing outwards.
+
+    Made for the whole box and then cut, so that a lesion's shape does not depend on where the grid ends.
+    """
     axes = [
-        torch.from_numpy(((np.arange(s.stop - s.start) - o) * d).astype(np.float32)).to(device)
-        for s, o, d in zip(box, origin, spacing, strict=True)
+        torch.from_numpy(((np.arange(n) - o) * d).astype(np.float32)).to(device)
+        for n, o, d in zip(place.high - place.low, place.origin, spacing, strict=True)
     ]
     levels, cores = [], []
     for blob in plan.blobs:
-        radius = float((750 * blob.volume_ml / np.pi) ** (1 / 3))
+        radius = radius_mm(blob.volume_ml)
         level = _blob_level(blob, axes, radius)
         levels.append(level)
         cores.append(level + (1 - plan.core) * radius)
     level, core = levels[0], cores[0]
     for other, other_core in zip(levels[1:], cores[1:], strict=True):
         level, core = torch.minimum(level, other), torch.minimum(core, other_core)
-    return level, core
+    return level[place.inside], core[place.inside]
 
 
 def _blob_level(blob: Blob, axes: Sequence[Tensor], radius: float) -> Tensor:

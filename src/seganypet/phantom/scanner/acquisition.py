@@ -43,7 +43,7 @@ def acquire(
             image[at] = correction_slips(image[at], tissues[at], examination, spacing_mm, rng, domes[at])
     image.lerp_(smooth_widely(image, spacing_mm, (_HAZE_MM,) * 3), _HAZE).add_(_AIR_SUV)
     image = add_noise(image, water_equivalent(tissues), examinations, spacing_mm, rngs)
-    return _field_of_view(image, examinations, spacing_mm)
+    return field_of_view(image, examinations, spacing_mm)
 
 
 def blur(
@@ -65,8 +65,8 @@ def blur(
     return apply(activity, matrices)
 
 
-def _field_of_view(image: Tensor, examinations: Sequence[Examination], spacing_mm: Sequence[float]) -> Tensor:
-    """Nothing is reconstructed outside the bore's circle, in place."""
+def field_of_view(image: Tensor, examinations: Sequence[Examination], spacing_mm: Sequence[float]) -> Tensor:
+    """Return images [B, I, J, K], changed in place, without what lies outside the bore: nothing is made there."""
     x, y = (
         (torch.arange(n, device=image.device) - (n - 1) / 2) * step
         for n, step in zip(image.shape[1:3], spacing_mm[:2], strict=True)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from seganypet.phantom.fields import apply
+from seganypet.phantom.scanner.acquisition import field_of_view
 from seganypet.phantom.scanner.artefacts import breathing_matrix
 from seganypet.phantom.scanner.attenuation import WATER_PER_MM, water_equivalent
 from seganypet.phantom.scanner.osem import OsemSettings, osem_scan
 from seganypet.phantom.scanner.protocols import Examination
 from seganypet.volume import FloatArray
 
-# Noise in the liver, with and without time of flight, of `OsemSettings`' counts and filter (docs/phantom.md).
+# Noise in the liver, with and without time of flight, of `OsemSettings`' counts and filter (docs/phantom/faithful.md).
 _NOISE_WITH_TIME, _NOISE_WITHOUT = 0.103, 0.095
 _FILTER_MM = 5.0
 _LEAST_RESOLUTION_MM = 3.0
@@ -30,7 +33,8 @@ def reconstruct_examination(
 ) -> FloatArray:
     """Return the image of counts reconstructed by OSEM, SUV, float32 [I, J, K]; see `acquire` for the fast one.
 
-    Breathing blurs the activity; slips of the corrections, seams and noisy ends are the fast mode's alone.
+    Breathing blurs the activity. Slips of the corrections, seams and noisy ends are the fast mode's alone; `plain`
+    gives an examination without them.
 
     Args:
         activity: True SUV, [I, J, K], on a RAS+ grid.
@@ -48,7 +52,14 @@ def reconstruct_examination(
     still = [np.eye(n)[None] for n in activity.shape[:2]]
     moved = apply(activity[None].cpu(), [*still, breathing[None]])[0].numpy()
     attenuation = water_equivalent(tissues.cpu()).numpy() * np.float32(WATER_PER_MM)
-    return osem_scan(moved, attenuation, spacing_mm, rng, settings_of(examination))
+    suv = osem_scan(moved, attenuation, spacing_mm, rng, settings_of(examination))
+    seen = field_of_view(torch.from_numpy(suv)[None], [examination], spacing_mm)
+    return np.asarray(seen[0].numpy(), dtype=np.float32)
+
+
+def plain(examination: Examination) -> Examination:
+    """Return an examination without what the faithful scanner does not simulate."""
+    return replace(examination, artefacts=(), bed_mm=0.0, noisy_ends=False)
 
 
 def settings_of(examination: Examination) -> OsemSettings:

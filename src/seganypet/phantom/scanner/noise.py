@@ -1,8 +1,8 @@
 """Noise of reconstructed PET: it follows the activity, the depth in the body and the reconstruction's filter.
 
-The model and its numbers are those of the faithful mode (`osem`; docs/phantom.md): the noise of OSEM images is close
-to log-normal (Barrett et al., Phys Med Biol 1994), its standard deviation grows with a power of the SUV between
-Poisson's 0.5 and 1, and with the attenuation on the way out of the body.
+The model and its numbers are those of the faithful mode (`osem`; docs/phantom/faithful.md): the noise of OSEM images
+is close to log-normal (Barrett et al., Phys Med Biol 1994); its standard deviation grows with a power of the SUV of
+0.5 (Poisson) to 1, and with the attenuation on the way out of the body.
 """
 
 from __future__ import annotations

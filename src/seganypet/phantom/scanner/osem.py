@@ -9,11 +9,11 @@ import numpy as np
 from scipy import ndimage
 
 from seganypet.errors import GeometryError, ImageValueError, UsageError
+from seganypet.phantom.fields import FWHM_PER_SIGMA
 from seganypet.phantom.scanner.osem_projector import SliceGeometry, system_matrix
 from seganypet.phantom.scanner.osem_update import Acquisition, acquire, reconstruct
 from seganypet.volume import FloatArray
 
-_SIGMA_PER_FWHM = 1 / 2.3548
 # Slices simulated at once: bounds the memory, and with it the order of random draws.
 _SLICES_AT_ONCE = 32
 
@@ -146,7 +146,7 @@ def acquisition_of(
         radial_bin_mm=settings.radial_bin_mm,
         scatter_per_true=settings.scatter_fraction / (1 - settings.scatter_fraction),
         randoms_per_coincidence=settings.randoms_fraction / (1 - settings.randoms_fraction),
-        psf_sigma_pixels=tuple(psf_fwhm_mm * _SIGMA_PER_FWHM / step for step in geometry.spacing_mm),
+        psf_sigma_pixels=tuple(psf_fwhm_mm / FWHM_PER_SIGMA / step for step in geometry.spacing_mm),
     )
 
 
@@ -166,5 +166,5 @@ def _check(activity: FloatArray, mu_per_mm: FloatArray, spacing_mm: Sequence[flo
 
 
 def _blur(image: FloatArray, spacing_mm: Sequence[float], fwhm_mm: Sequence[float]) -> FloatArray:
-    sigma = [width * _SIGMA_PER_FWHM / step for width, step in zip(fwhm_mm, spacing_mm, strict=True)]
+    sigma = [width / FWHM_PER_SIGMA / step for width, step in zip(fwhm_mm, spacing_mm, strict=True)]
     return np.asarray(ndimage.gaussian_filter(image, sigma, mode="nearest"), dtype=np.float32)

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from scipy import sparse, special
 
 from seganypet.errors import UsageError
+from seganypet.phantom.fields import FWHM_PER_SIGMA
 from seganypet.volume import FloatArray
 
 # Pixels projected by one call: as many "slices", each with one pixel lit.
 _PIXELS_AT_ONCE = 128
-_SIGMA_PER_FWHM = 1 / 2.3548
 # Half the speed of light in mm/ps: a difference in arrival of 1 ps moves the annihilation by 0.15 mm.
 _MM_PER_PS = 0.1499
 # Share of the time resolution that one time bin spans: 312 ps of 527 ps on the Biograph mCT.
@@ -184,7 +184,7 @@ def _along_line_mm(geometry: SliceGeometry) -> FloatArray:
 
 def _split_over_time(view: Any, along_mm: FloatArray, geometry: SliceGeometry) -> Any:
     """The lines of one view split over time bins, CSR [time bins x radial bins, pixels]."""
-    sigma_mm = float(geometry.time_resolution_ps or 0) * _MM_PER_PS * _SIGMA_PER_FWHM
+    sigma_mm = float(geometry.time_resolution_ps or 0) * _MM_PER_PS / FWHM_PER_SIGMA
     edges = (geometry.time_edges_mm()[:, None] - along_mm[None, :]) / sigma_mm
     weights = np.diff(special.ndtr(edges), axis=0)
     weights[weights < _LEAST_TIME_WEIGHT] = 0

@@ -15,6 +15,7 @@ import numpy as np
 from seganypet.errors import UsageError
 
 Range = tuple[float, float]
+_PSF_MM = (3.0, 8.0)
 ARTEFACTS = ("respiratory_mismatch", "arm_truncation", "metal", "halo")
 
 
@@ -199,7 +200,7 @@ def draw_examination(
     rng: np.random.Generator,
     *,
     breathing_mm: Range = (0.0, 20.0),
-    artefact_share: float = 0.1,
+    artefact_share: float = 0.0,
 ) -> Examination:
     """Return one examination.
 
@@ -219,7 +220,7 @@ def draw_examination(
         scanner=protocol.name,
         spacing_mm=(in_plane, in_plane, slice_mm),
         orientation=str(rng.choice(protocol.orientations)),
-        psf_fwhm_mm=(psf, psf, psf * axial),
+        psf_fwhm_mm=(psf, psf, float(np.clip(psf * axial, *_PSF_MM))),
         noise=float(rng.uniform(*protocol.noise)) / float(np.sqrt(dose)),
         noise_fwhm_mm=(grain, grain, grain * float(rng.uniform(*protocol.noise_axial))),
         noise_exponent=float(rng.uniform(*protocol.noise_exponent)),

@@ -56,6 +56,7 @@ def test_every_body_has_every_organ_of_its_sex(bodies):
     for body in bodies:
         present = set(body.names.values())
         absent = {"prostate", "testis_left", "testis_right"} if is_female(body) else FEMALE_ONLY
+        absent |= {"stomach_gas", "colon_gas"}  # not in everybody
         below_the_image = {f"{bone}_{side}" for bone in LOWER_LEG for side in ("left", "right")}
         assert set(TISSUES) - present <= absent | below_the_image
 
@@ -95,6 +96,7 @@ SOLID = [
     *("liver", "brain", "heart", "kidney_left", "kidney_right", "urinary_bladder", "spleen", "stomach"),
     *("lung_left", "lung_right", "pancreas", "aorta", "cerebellum", "gallbladder", "heart_myocardium"),
     *("femur_left", "hip_right", "sacrum", "autochthon_left", "esophagus"),
+    *("colon", "duodenum", "thyroid_gland", "gluteus_maximus_left"),
 ]
 
 
@@ -164,7 +166,11 @@ def test_anatomy_mask_and_body(bodies):
 
 def test_groups_are_made_of_known_ids():
     assert GROUPS["heart"] == GROUPS["heart_myocardium"] + GROUPS["heart_blood_pool"]
-    assert sorted(GROUPS["lung"]) == sorted(GROUPS["lung_left"] + GROUPS["lung_right"])
+    vessels = [TISSUE_IDS[f"pulmonary_vessels_{side}"] for side in ("left", "right")]
+    assert sorted(GROUPS["lung"] + vessels) == sorted(GROUPS["lung_left"] + GROUPS["lung_right"])
+    assert GROUPS["stomach"] == [TISSUE_IDS["stomach"], TISSUE_IDS["stomach_gas"]]
+    assert TISSUE_IDS["pulmonary_vessels_left"] in GROUPS["lung_left"]
+    assert GROUPS["lung_lower_lobe_left"] == [TISSUE_IDS["lung_lower_lobe_left"]]
     assert all(set(ids) <= set(TISSUE_IDS.values()) for ids in GROUPS.values())
 
 
@@ -205,3 +211,60 @@ def test_skin_covers_the_body_and_little_more(bodies):
         surface_m2 = rim.sum() * 16e-6  # faces of 4 mm voxels, roughly
         thickness_mm = skin.sum() * 64e-9 / surface_m2 * 1e3
         assert 0.8 < thickness_mm < 3.0
+
+
+def litres(body, *names):
+    return body.mask(*names).sum() * np.prod(body.spacing_mm) / 1e6
+
+
+def test_gas_lies_in_front_of_what_else_the_stomach_holds(bodies):
+    found = [body for body in bodies if body.mask("stomach_gas").any()]
+    assert found
+    for body in found:
+        gas, rest = (np.argwhere(body.mask(name))[:, 1] for name in ("stomach_gas", "stomach"))
+        assert gas.min() > np.quantile(rest, 0.5)
+        assert len(gas) < 0.6 * (len(gas) + len(rest))
+
+
+def test_gas_keeps_inside_the_wall(bodies):
+    for body in bodies:
+        for organ in ("stomach", "colon"):
+            gas = body.mask(f"{organ}_gas")
+            around = ndimage.binary_dilation(gas) & ~gas
+            assert (around & ~body.mask(organ)).sum() <= 0.02 * around.sum()
+
+
+def test_fat_between_muscles_is_thin_and_of_the_usual_share(bodies):
+    muscles = [name for name in TISSUES if "muscle" in name or name.startswith(("gluteus", "autochthon"))]
+    for body in bodies:
+        fat = body.mask("intermuscular_fat")
+        assert 0.03 < fat.sum() / (fat.sum() + body.mask(*muscles).sum()) < 0.17
+        assert ndimage.binary_erosion(fat, np.ones((3, 3, 3))).sum() < 0.05 * fat.sum()
+
+
+def test_vessels_leave_the_hila_and_reach_far_into_the_lungs(bodies):
+    for body in bodies:
+        for side in ("left", "right"):
+            vessels = body.mask(f"pulmonary_vessels_{side}")
+            lung = mask_of(body, f"lung_{side}")
+            assert 0.015 < litres(body, f"pulmonary_vessels_{side}") < 0.15
+            reach = np.ptp(np.argwhere(vessels), axis=0) / np.ptp(np.argwhere(lung), axis=0)
+            assert (reach > (0.45, 0.4, 0.5)).all()
+
+
+def test_the_liver_is_long_on_the_right_and_reaches_across_the_midline(bodies):
+    shares = []
+    for body in bodies:
+        voxels = np.argwhere(body.mask("liver"))
+        midline = np.argwhere(body.mask("vertebrae_T12"))[:, 0].mean()
+        shares.append((voxels[:, 0] < midline).mean())
+        assert 120 < np.ptp(voxels[:, 2]) * body.spacing_mm[2] < 230
+    assert 0.1 < np.mean(shares) < 0.35
+
+
+def test_a_small_bladder_is_flat(bodies):
+    for body in bodies:
+        bladder = np.argwhere(body.mask("urinary_bladder"))
+        width, depth, height = (np.ptp(bladder, axis=0) + 1) * body.spacing_mm
+        if litres(body, "urinary_bladder") < 0.15:
+            assert height < 0.85 * min(width, depth)

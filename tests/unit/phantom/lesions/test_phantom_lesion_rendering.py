@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -142,3 +144,52 @@ def test_swallows_what_it_surrounds():
     )
     assert (instances[29:32, 29:32, 29:32] == 1).all()
     assert (instances[:, :, 50:] == 0).all()
+
+
+def test_leaves_no_trace_where_it_may_not_be():
+    tissues = body()
+    tissues[:, :, 33:] = 2
+    _, drawn = draw_lesions(tissues, [plan(volume_ml=20.0, confined_to=("muscle",))], SPACING, IDS)
+    lesion = drawn[0][1]
+    forbidden = tissues[lesion.box] == 2
+    forbidden[:, :, : 34 - lesion.box[2].start] = False  # the voxel next to it is shared
+    assert forbidden.any()
+    assert (lesion.coverage[forbidden] == 0).all()
+
+
+def test_leaves_no_trace_beyond_a_gap():
+    tissues = body()
+    tissues[:, :, 33:36] = 0
+    _, drawn = draw_lesions(tissues, [plan(volume_ml=20.0)], SPACING, IDS)
+    lesion = drawn[0][1]
+    beyond = torch.zeros(tissues.shape, dtype=torch.bool)
+    beyond[:, :, 36:] = True
+    assert not (lesion.mask & beyond[lesion.box]).any()
+    assert (lesion.coverage[beyond[lesion.box]][tissues[lesion.box][beyond[lesion.box]] > 0] < 0.5).all()
+
+
+def test_is_a_ball_on_voxels_of_any_size():
+    spacing = (5.0, 4.0, 3.0)
+    smooth = plan(center=(20.31, 24.87, 30.13), volume_ml=4 / 3 * np.pi * 8)  # radius 20 mm
+    instances, _ = draw_lesions(body((40, 50, 60)), [smooth], spacing, IDS)
+    offsets = (np.indices((40, 50, 60)).T - smooth.center_ijk) * spacing
+    distance = np.linalg.norm(offsets, axis=-1).T
+    assert instances.numpy()[distance < 19.0].all()
+    assert not instances.numpy()[distance > 21.0].any()
+
+
+def test_shape_does_not_depend_on_where_the_grid_ends():
+    bumpy = plan(volume_ml=20.0, bumpiness=0.6)
+    whole, _ = draw_lesions(body(), [bumpy], SPACING, IDS)
+    i, j, k = bumpy.center_ijk
+    cropped, _ = draw_lesions(body((36, 60, 60)), [replace(bumpy, center_ijk=(i - 24, j, k))], SPACING, IDS)
+    assert (whole[24:] != cropped).float().sum() <= 0.02 * (whole > 0).sum()
+
+
+def test_lies_beside_the_grid_without_a_trace():
+    assert draw_lesions(body(), [plan(center=(-50.0, 30.0, 30.0))], SPACING, IDS)[1] == []
+
+
+def test_refuses_a_reaction_as_hot_as_the_lesion():
+    with pytest.raises(UsageError, match="reaction 1 "):
+        plan(reaction=1.0)

@@ -136,3 +136,16 @@ def test_every_artefact_does_something_and_is_reproducible():
 
 def rngs(count):
     return [np.random.default_rng(seed) for seed in range(count)]
+
+
+def test_breathing_and_slips_reach_the_image():
+    tissues = torso((100, 60, 60))
+    activity = torch.where(tissues == TISSUE_IDS["liver"], 2.2, 0.5) * (tissues > 0)
+    changes = ({}, {"breathing_mm": 20.0}, {"artefacts": ("respiratory_mismatch",)})
+    still, moving, slipping = (
+        acquire(activity, tissues, [replace(QUIET, **change)], SPACING, [30], rngs(1))[0]
+        for change in changes
+    )
+    assert moving[62, 30, 33] > 1.1 * still[62, 30, 33]  # above the dome
+    assert slipping[62, 30, 26] < 0.9 * still[62, 30, 26]
+    assert moving[62, 30, 8] == pytest.approx(float(still[62, 30, 8]), rel=0.05)
