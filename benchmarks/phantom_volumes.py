@@ -10,7 +10,12 @@ import argparse
 import numpy as np
 
 from seganypet.phantom.anatomy import procedural_anatomy
-from seganypet.phantom.anatomy.organ_volumes import ORGAN_VOLUMES, OrganVolume, organ_volumes_ml
+from seganypet.phantom.anatomy.organ_volumes import (
+    ORGAN_VOLUMES,
+    REFERENCES,
+    OrganVolume,
+    organ_volumes_ml,
+)
 
 _TOLERANCE = 0.3  # of the published mean
 
@@ -31,7 +36,11 @@ def main() -> None:
     print("| organ | mean ± SD, ml | range, ml | published mean M / F, ml | range, ml | source | |")
     print("|---|---|---|---|---|---|---|")
     for name, organ in ORGAN_VOLUMES.items():
-        print(_row(name, organ, drawn[name]))
+        if drawn[name]:
+            print(_row(name, organ, drawn[name]))
+    print()
+    for key, reference in REFERENCES.items():
+        print(f"- {key}: {reference}")
 
 
 def _row(name: str, organ: OrganVolume, drawn: list[tuple[float, bool]]) -> str:

@@ -82,12 +82,11 @@ def _render(
     if place is None:
         return None
     box = place.box
-    level, core_level = _levels(plan, place, spacing, tissues.device)
+    level, core_level, on_grid = _levels(plan, place, spacing, tissues.device)
     may_occupy = _allowed(plan, tissues[box], tissue_ids)
     allowed = may_occupy & ~_grown(instances[box] > 0)
-    wanted = int(np.ceil(plan.volume_ml * 1000 / spacing.prod() - 1e-9))
-    if place.cut:  # what lies beyond the grid is not made up for inside
-        wanted = min(wanted, int((level < 0).sum()))
+    # What lies beyond the grid is not made up for inside.
+    wanted = int(np.ceil(on_grid * plan.volume_ml * 1000 / spacing.prod() - 1e-9))
     threshold = _threshold(level, allowed, max(wanted, MIN_VOXELS), _largest_radius_mm(plan))
     depth = level - threshold
     mask = _one_component((depth < 0) & allowed, depth)
@@ -159,8 +158,8 @@ def _slices(start: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]) -> Box:
 
 def _levels(
     plan: LesionPlan, place: _Place, spacing: npt.NDArray[np.float64], device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Level of the lesion and of its core, in mm: negative inside, growing outwards.
+) -> tuple[Tensor, Tensor, float]:
+    """Level of the lesion and of its core, in mm: negative inside, growing outwards; share of it on the grid.
 
     Made for the whole box and then cut, so that a lesion's shape does not depend on where the grid ends.
     """
@@ -177,7 +176,9 @@ def _levels(
     level, core = levels[0], cores[0]
     for other, other_core in zip(levels[1:], cores[1:], strict=True):
         level, core = torch.minimum(level, other), torch.minimum(core, other_core)
-    return level[place.inside], core[place.inside]
+    seen = level[place.inside]
+    share = float((seen < 0).sum() / (level < 0).sum().clamp(min=1)) if place.cut else 1.0
+    return seen, core[place.inside], share
 
 
 def _blob_level(blob: Blob, axes: Sequence[Tensor], radius: float) -> Tensor:
