@@ -113,7 +113,7 @@ def label_groups() -> dict[str, list[int]]:
         for bone in MARROW_BONES:
             groups[f"{bone}_{side}"] = _ids((f"{bone}_{side}", f"{bone}_marrow_{side}"))
     # The aerated tissue of both lungs, without their large vessels.
-    groups["lung"] = _ids(LUNG_LOBES)
+    groups["lung"] = groups["lung_left"] + groups["lung_right"]
     for name in ("stomach", "colon"):
         groups[name] = _ids((name, f"{name}_gas"))
     groups["kidneys"] = groups["kidney_left"] + groups["kidney_right"]

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from seganypet.io.dicom_write import PETScan, write_pet_series
+from seganypet.phantom.anatomy.tissues import LUNG_LOBES, TISSUE_IDS
 from seganypet.phantom.case import PhantomCase
 from seganypet.preprocessing.orientation import canonical_orientation
 from seganypet.volume import Volume
@@ -96,7 +97,7 @@ def _as_scanners_write(volume: Volume) -> Volume:
 
 def body_weight_kg(case: PhantomCase) -> float:
     """Return the mass of the whole body that a case shows, in kg; 40 at least."""
-    lungs = _voxels(case, case.labels["lung"])
+    lungs = _voxels(case, [TISSUE_IDS[name] for name in LUNG_LOBES])
     mass_kg = (
         (np.count_nonzero(case.reference) * _DENSITY - lungs * (_DENSITY - _LUNG_DENSITY))
         * case.volume.voxel_volume_ml

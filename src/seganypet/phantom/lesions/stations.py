@@ -11,7 +11,7 @@ from typing import NamedTuple
 Patterns = tuple[str, ...]
 
 OUTSIDE = "outside"  # the air around the body
-FAT: Patterns = ("torso_fat", "subcutaneous_fat", "brown_fat")
+FAT: Patterns = ("torso_fat", "subcutaneous_fat", "intermuscular_fat", "brown_fat")
 MUSCLE: Patterns = ("skeletal_muscle", "*_muscle_*", "autochthon_*", "gluteus_*", "iliopsoas_*")
 SOFT: Patterns = (*FAT, *MUSCLE)
 LUNG: Patterns = ("lung_*",)

@@ -22,6 +22,9 @@ _BY_START: Mapping[str, float] = MappingProxyType(
     {
         "lung_": 0.0026,  # inflated, 0.26 g/cm3
         "trachea": 0.0,
+        "stomach_gas": 0.0,
+        "colon_gas": 0.0,
+        "intermuscular_fat": 0.0091,
         "subcutaneous_fat": 0.0091,  # 0.95 g/cm3
         "torso_fat": 0.0091,
         "brown_fat": 0.0094,
