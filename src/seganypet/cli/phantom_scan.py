@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seganypet.prompts.click import Click
     from seganypet.volume import BoolArray
 
-SEED = 5
+SEED = 8
 """Training draws its seeds from 1000 on: this body was never trained on. Of seeds 1 to 12 a middling one, see
 docs/experiments.md."""
 TARGETS = ("liver", "kidney_left", "lesion")
