@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from seganypet.phantom.anatomy.build import Build
-from seganypet.phantom.anatomy.canvas import Canvas
+from seganypet.phantom.anatomy.canvas import Canvas, Level
 from seganypet.phantom.anatomy.fasciae import paint_intermuscular_fat
-from seganypet.phantom.anatomy.limbs import arm_joints, leg_shift_mm
+from seganypet.phantom.anatomy.limbs import arm_joints, leg_shift_mm, on_leg
 from seganypet.phantom.anatomy.organ_volumes import draw_volume_ml
 from seganypet.phantom.anatomy.pieces import keep_largest_piece
-from seganypet.phantom.anatomy.shapes import Profile, capsule, ellipsoid, mirrored, smooth_curve
+from seganypet.phantom.anatomy.shapes import Profile, capsule, ellipsoid, mirrored, smooth_curve, union
 from seganypet.phantom.anatomy.spine import canal_y, spine_y
 from seganypet.phantom.anatomy.tissues import FILLERS, SIDES
 from seganypet.phantom.anatomy.warp import Field
 
 _MUSCLE = ("skeletal_muscle",)
 _DEEP = ("skeletal_muscle", "torso_fat")
+_LEG_AXIS = np.array([(90.0, 0.0, 900.0), (93.0, 0.0, 500.0)])
+_THIGH_MM, _FOREARM_MM = 80.0, 36.0
 
 
 def paint_muscles(canvas: Canvas, build: Build, rng: np.random.Generator) -> None:
@@ -79,15 +81,27 @@ def _paint_gluteus(canvas: Canvas, build: Build, side: str, volume_ml: float) ->
 
 def _name_thigh(canvas: Canvas, build: Build, side: str) -> None:
     sign = np.float32(1.0 if side == "right" else -1.0)
+    leg = on_leg(build, _LEG_AXIS, side)
+    femur = capsule(leg[0], leg[1], _THIGH_MM, _THIGH_MM)
+    arm = _arm(build, side) if build.arms and not build.arms_up else None
 
     def level(x: Field, y: Field, z: Field) -> Field:
         # The groin runs obliquely: higher on the outside than at the crotch.
         top = z - 838 - (x * sign) * np.float32(0.35)
-        return np.asarray(np.maximum.reduce([top, 515 - z, -x * sign]))
+        inside = [top, 515 - z, -x * sign]
+        if arm is not None:  # hanging beside the thigh: what lies nearer to the arm is not the thigh's
+            inside.append(femur(x, y, z) - arm(x, y, z))
+        return np.asarray(np.maximum.reduce(inside))
 
     wide = 210.0 + float(leg_shift_mm(build, 500.0))
     low, high = np.sort(np.array([mirrored((0, -140, 510), side), mirrored((wide, 120, 915), side)]), axis=0)
     canvas.fill(f"thigh_muscle_{side}", level, low, high, over=_MUSCLE)
+
+
+def _arm(build: Build, side: str) -> Level:
+    """The forearm and the hand."""
+    _, elbow, wrist, tips = arm_joints(build, side)
+    return union(capsule(elbow, wrist, _FOREARM_MM, _FOREARM_MM), capsule(wrist, tips, 24.0, 20.0))
 
 
 def _name_arm(canvas: Canvas, build: Build, side: str) -> None:

@@ -268,3 +268,18 @@ def test_a_small_bladder_is_flat(bodies):
         width, depth, height = (np.ptp(bladder, axis=0) + 1) * body.spacing_mm
         if litres(body, "urinary_bladder") < 0.15:
             assert height < 0.85 * min(width, depth)
+
+
+def test_muscle_of_hanging_arms_is_not_the_thighs():
+    tried = 0
+    for seed in range(16):
+        body = procedural_anatomy(np.random.default_rng(seed), spacing_mm=(6, 6, 6))
+        for side in ("left", "right"):
+            forearm, thigh = body.mask(f"forearm_{side}"), body.mask(f"thigh_muscle_{side}")
+            heights = np.flatnonzero(forearm.any(axis=(0, 1)))
+            if not len(heights) or not thigh[..., heights[0]].any():
+                continue  # no arms, or raised ones
+            tried += 1
+            near = ndimage.distance_transform_edt(~forearm, sampling=body.spacing_mm) < 22
+            assert (near & thigh).sum() * 0.216 < 3.0, f"seed {seed}, {side}"
+    assert tried >= 4
