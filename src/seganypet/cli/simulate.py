@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seganypet.cli.messages import say, table
+from seganypet.cli.messages import say
 from seganypet.cli.parsing import numbers
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def _add_scan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--lesions",
         metavar="PRESET",
-        help="disease: lymphoma, lung_cancer, …, random (default), none, or mixed for one that goes with the tracer",
+        help="lymphoma, lung_cancer, head_neck, melanoma, prostate, sarcoma, random (default), none, or mixed for one "
+        "that goes with the tracer",
     )
     group.add_argument("--scanner", metavar="NAME", help="scanner or group of scanners (default: mixed)")
     group.add_argument(
@@ -112,9 +113,8 @@ def _add_label_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--label-noise",
-        default="typical",
         metavar="PRESET",
-        help="how bad labels of low quality are: mild, typical or severe (default: %(default)s)",
+        help="how bad labels of low quality are: mild, typical (default) or severe",
     )
     group.add_argument(
         "--split",
@@ -153,14 +153,21 @@ def cohort_config(arguments: argparse.Namespace) -> CohortConfig:
     Raises:
         UsageError, GeometryError: They make no sense.
     """
+    from seganypet.errors import UsageError
     from seganypet.phantom.cohort import CohortConfig, read_tissue_table
 
+    if arguments.label_noise is not None and arguments.labels == "hq":
+        raise UsageError(
+            "--label-noise is for labels of low quality; add --labels lq or both, or leave it out"
+        )
+    if arguments.tissues is not None and not arguments.anatomy:
+        raise UsageError("--tissues is a table for label maps; give --anatomy as well, or leave it out")
     return CohortConfig(
         cases=arguments.cases,
         seed=arguments.seed,
         phantom=phantom_config(arguments),
         labels=arguments.labels,
-        label_noise=arguments.label_noise,
+        label_noise=arguments.label_noise or "typical",
         split=arguments.split,
         anatomies=tuple(arguments.anatomy),
         tissues={} if arguments.tissues is None else read_tissue_table(arguments.tissues),
@@ -209,4 +216,6 @@ def _report(rows: Sequence[ManifestRow], config: CohortConfig) -> None:
         counts = Counter(getattr(row, name) for row in cases)
         lines.append([name, ", ".join(f"{count} {value}" for value, count in counts.most_common())])
     lines.append(["labels", ", ".join(sorted({row.quality for row in rows}))])
-    say(table(lines))
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        say(f"  {name.ljust(width)}  {value}")

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib import metadata
@@ -16,7 +17,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Final
 
-from seganypet.errors import ImageReadError, UsageError
+from seganypet.errors import ImageReadError, OutputError, UsageError
 from seganypet.io.manifest import LABELS_NAME, ManifestRow, write_manifest
 from seganypet.io.run_record import sha256_of_files
 from seganypet.io.write import check_new_folder, write_json
@@ -125,14 +126,14 @@ def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
 def _check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Refuse another configuration, but for more cases."""
     old, new = _flat(before), _flat(now)
-    for name in {**old, **new}:
-        if name == "cases" and isinstance(old.get(name), int) and old[name] <= new[name]:
-            continue
-        if old.get(name) != new.get(name):
-            raise UsageError(
-                f"{folder}: holds a cohort whose {name} is {old.get(name)}, not {new.get(name)}; give the same "
-                "options, or another folder"
-            )
+    differing = [name for name in {**old, **new} if name != "cases" and old.get(name) != new.get(name)]
+    if differing:
+        which = "; ".join(f"{name} is {old.get(name)}, not {new.get(name)}" for name in differing)
+        raise UsageError(f"{folder}: holds a cohort whose {which}; give the same options, or another folder")
+    if not (isinstance(old.get("cases"), int) and old["cases"] <= new["cases"]):
+        raise UsageError(
+            f"{folder}: holds a cohort whose cases is {old.get('cases')}, not {new['cases']}; a cohort only grows"
+        )
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -162,6 +163,11 @@ def _written(folder: Path, numbers: Sequence[int], config: CohortConfig, jobs: i
             for finished, future in enumerate(as_completed(futures), start=1):
                 future.result()
                 yield finished
+        except BrokenProcessPool as error:
+            raise OutputError(
+                f"{folder}: a process that simulates was ended ({error}); give it more memory or fewer jobs, and in a "
+                'script call simulate_cohort under if __name__ == "__main__"'
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
