@@ -71,6 +71,8 @@ class PhantomConfig:
         if self.lesions not in (*PRESETS, "mixed"):
             raise UsageError(f"lesions {self.lesions!r}; expected one of {', '.join(PRESETS)} or mixed")
         protocols_named(self.scanner)
+        if self.spacing_mm is not None and np.shape(self.spacing_mm) != (3,):
+            raise UsageError(f"spacing_mm {self.spacing_mm}; expected three sizes in mm, along x, y, z")
         if self.spacing_mm is not None and not all(step >= _FINEST_MM for step in self.spacing_mm):
             raise UsageError(
                 f"spacing_mm {tuple(self.spacing_mm)}; expected {_FINEST_MM:g} mm or more: finer whole bodies do not "

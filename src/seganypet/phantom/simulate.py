@@ -42,9 +42,11 @@ def simulate_case(
 
     Raises:
         GeometryError: The voxel size is unusable, or the anatomy's grid is not RAS+.
-        UsageError: The anatomy holds tissues under other ids than `TISSUE_IDS`.
+        UsageError: The seed is negative, or the anatomy holds tissues under other ids than `TISSUE_IDS`.
     """
     config = config or PhantomConfig()
+    if seed < 0:
+        raise UsageError(f"seed is {seed}; expected 0 or more")
     body_rng, patient_rng, lesion_rng, image_rng, scanner_rng = np.random.default_rng(seed).spawn(5)
     examination = config.draw_examination(scanner_rng)
     if anatomy is None:

@@ -148,6 +148,7 @@ def test_refuses_an_anatomy_on_a_grid_of_another_orientation():
         ({"breathing_mm": (8.0, 4.0)}, "breathing_mm"),
         ({"artefact_share": 1.5}, "artefact_share"),
         ({"limited_share": -0.1}, "limited_share"),
+        ({"spacing_mm": 4.0}, "expected three sizes"),
         ({"spacing_mm": (0.5, 0.5, 0.5)}, "expected 1 mm or more"),
     ],
 )
@@ -191,3 +192,8 @@ def test_lesions_and_dome_are_those_of_the_whole_body_in_any_view():
         i, j, k = plan.center_ijk
         assert tuple(np.round((i, j, k + start), 3)) in centers
     assert len(part.plans) < len(whole.plans)
+
+
+def test_refuses_a_negative_seed():
+    with pytest.raises(UsageError, match="seed is -1"):
+        simulate_case(-1)
