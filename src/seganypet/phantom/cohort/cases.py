@@ -108,7 +108,8 @@ def has_cases(folder: Path) -> bool:
 def _title(case: PhantomCase, name: str) -> str:
     count = len(case.plans)
     lesions = f"{count} lesion{'' if count == 1 else 's'} ({case.preset})"
-    return f"{name}: simulated {case.tracer.upper()} PET, {case.examination.scanner}, {lesions}"
+    tracer = "random uptake" if case.tracer == "random" else case.tracer.upper()
+    return f"{name}: simulated PET ({tracer}), {case.examination.scanner}, {lesions}"
 
 
 def _given_body(path: Path, seed: int, config: CohortConfig) -> tuple[PhantomConfig, Anatomy]:
