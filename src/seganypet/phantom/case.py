@@ -50,8 +50,3 @@ class PhantomCase:
     def uptake(self) -> dict[str, float]:
         """SUV by tissue before the scanner."""
         return dict(self.tissue_uptake.suv)
-
-    @property
-    def lesion_factors(self) -> dict[int, float]:
-        """Lesion SUV over that of its host, by instance."""
-        return {at: plan.suv / max(plan.background_suv, 1e-3) for at, plan in enumerate(self.plans, start=1)}

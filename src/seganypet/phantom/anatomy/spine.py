@@ -13,7 +13,6 @@ _SPINE_Y = (-62, -50, -40, -36, -40, -49, -60, -57, -42, -26, -20)
 _VERTEBRA_MM = {"L": 34.0, "T": 25.0, "C": 17.0}
 _RADIUS_MM = {"L": 23.0, "T": 16.5, "C": 10.0}
 _LOWEST_VERTEBRA_MM = 978.0
-_CORD_MM = {"L": 5.0, "T": 5.0, "C": 6.0}
 
 
 def spine_y(z: float) -> float:
