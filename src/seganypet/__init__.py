@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         SegAnyPETWarning,
         SeriesError,
         SUVError,
+        TrainingError,
         UsageError,
         WeightsError,
     )
@@ -46,6 +47,7 @@ __all__ = [
     "SegAnyPETWarning",
     "SeriesError",
     "Session",
+    "TrainingError",
     "UsageError",
     "Volume",
     "WeightsError",

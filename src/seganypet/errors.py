@@ -41,6 +41,10 @@ class OutputError(SegAnyPETError):
     """An output that cannot be written."""
 
 
+class TrainingError(SegAnyPETError):
+    """A training run that cannot go on or be continued: not finite, another recipe, a damaged checkpoint."""
+
+
 class UsageError(SegAnyPETError):
     """Command-line arguments or call order that make no sense together."""
 

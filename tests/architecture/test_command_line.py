@@ -33,7 +33,9 @@ OPTIONS = {
     "suv": _READING | _OUTPUT | {"--json"},
     "info": {"--weights", "--json"},
     "demo": _CLICKS | _MODEL | _READING | _OUTPUT | {"--pet"},
-    "train": _OUTPUT | {"--minutes", "--cases", "--tumours", "--anatomy", "--on-the-fly", "--resume"},
+    "train": _OUTPUT
+    | {"--manifest", "--on-the-fly", "--cache", "--jobs", "--workers"}
+    | {"--weights", "--name", "--resume", "--set", "--device", "--minutes"},
     "simulate": _OUTPUT
     | {"--cases", "--seed", "--tracer", "--lesions", "--scanner", "--spacing", "--anatomy"}
     | {"--artefacts", "--limited", "--faithful", "--tissues"}

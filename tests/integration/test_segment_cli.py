@@ -12,8 +12,9 @@ import pytest
 
 from seganypet.cli import main
 from seganypet.cli.phantom_scan import chosen_lesion
+from seganypet.inference import Session
 from seganypet.io import read_mask, read_volume, write_mask, write_prompts
-from seganypet.models.weights import sha256_of
+from seganypet.models.weights import load_model, sha256_of
 from seganypet.prompts.click import Click
 from seganypet.volume import Volume
 from synthetic_dicom import pet_folder
@@ -133,6 +134,45 @@ def test_corrects_a_mask(segment, pet, tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / "same.nii.gz").array, prior)
 
 
+@pytest.fixture(scope="module")
+def box_weights(tmp_path_factory) -> Path:
+    return write_tiny_weights(tmp_path_factory.mktemp("box_weights"), boxes=True)
+
+
+def test_starts_from_a_box_that_clicks_correct(pet, box_weights, tmp_path, capsys):
+    def masked(name: str, *argv: str) -> np.ndarray:
+        out = ["-o", str(tmp_path / f"{name}.nii.gz"), "--weights", str(box_weights)]
+        assert main(["segment", str(pet), *argv, *out]) == 0
+        return read_mask(tmp_path / f"{name}.nii.gz").array
+
+    masked("box", "--box", "9,5,6,15,11,12")
+    record = json.loads((tmp_path / "box.json").read_text())
+    assert record["config"]["box"] == [9, 5, 6, 15, 11, 12]
+    assert record["clicks"] == []
+    assert len(record["seconds"]["prompts"]) == 1
+    corrected = masked("both", "--click", "12,8,9", "--box", "9,5,6,15,11,12", "--negative", "9,5,6")
+    session = Session(load_model(box_weights, device="cpu"))
+    session.set_volume(read_volume(pet))
+    session.add_box((9, 5, 6), (15, 11, 12))
+    session.add_click(HOT)
+    np.testing.assert_array_equal(corrected, session.add_click((9, 5, 6), positive=False).array)
+    assert not np.array_equal(corrected, masked("clicks", "--click", "12,8,9", "--negative", "9,5,6"))
+    record = json.loads((tmp_path / "both.json").read_text())
+    assert record["config"]["box"] == [9, 5, 6, 15, 11, 12]
+    assert [click["positive"] for click in record["clicks"]] == [True, False]
+    assert len(record["seconds"]["prompts"]) == 3
+    assert masked("negative", "--box", "9,5,6,15,11,12", "--negative", "9,5,6")[9, 5, 6] == np.False_
+
+
+def test_refuses_a_box_that_reaches_beyond_the_scan(pet, box_weights, tmp_path, capsys):
+    argv = ["--box", "9,5,6,24,11,12", "--weights", str(box_weights), "-o", str(tmp_path / "m.nii.gz")]
+    assert main(["segment", str(pet), *argv]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "to (24.0, 11.0, 12.0) reaches beyond the volume" in line
+    assert "(23, 17, 19)" in line
+    assert not (tmp_path / "m.nii.gz").exists()
+
+
 def test_replaces_its_own_earlier_outputs(segment, tmp_path):
     for _ in range(2):
         assert segment("--click", "12,8,9", "-o", tmp_path / "m.nii.gz") == 0
@@ -169,6 +209,11 @@ REFUSED = {
     "outside, below zero": (["--click", "-1,8,9"], "--click -1,8,9 lies outside the volume"),
     "negative outside": (["--click", "12,8,9", "--negative-mm", "-500,0,0"], "--negative-mm -500,0,0 lies"),
     "box": (["--box", "1,1,1,9,9,9"], "not trained with boxes"),
+    "box backwards": (["--box", "9,1,1,1,9,9"], "--box: box from (9.0, 1.0, 1.0) to (1.0, 9.0, 9.0); give"),
+    "box and mask": (
+        ["--box", "1,1,1,9,9,9", "--mask", "m.nii.gz"],
+        "--box and --mask both say where to start",
+    ),
     "short box": (["--box", "1,1,1,9,9"], "--box: '1,1,1,9,9' is not I,J,K,I,J,K"),
     "no such prompts": (["--prompts", "nowhere.json"], "nowhere.json: no such prompt file"),
     "object alone": (["--click", "12,8,9", "--object", "node"], "--prompts FILE"),

@@ -12,6 +12,7 @@ from seganypet.cli.parsing import Triple, numbers
 from seganypet.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
+    from seganypet.prompts.box import Box
     from seganypet.prompts.click import Click
     from seganypet.volume import Volume
 
@@ -100,7 +101,11 @@ def add_prompt_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("other prompts")
     form = "I,J,K,I,J,K"
     group.add_argument(
-        "--box", type=numbers(form), metavar=form, help="first and last voxel of a box around the target"
+        "--box",
+        type=numbers(form),
+        metavar=form,
+        help="first and last voxel of a box around the target, which the clicks correct; only for weights that "
+        "were trained with boxes",
     )
     group.add_argument(
         "--prompts", type=Path, metavar="FILE", help="clicks of a file, made before those typed here"
@@ -120,15 +125,37 @@ def check_prompts(arguments: argparse.Namespace) -> None:
         arguments: With `clicks`, `box`, `prompts`, `object` and `mask`.
 
     Raises:
-        UsageError: Nothing says what to segment, or a name is given without a file of prompts.
-        PromptError: The first click is negative.
+        UsageError: Nothing says what to segment, both a box and a mask do, or a name is given without a file of
+            prompts.
+        PromptError: The first click is negative, or the box's last voxel lies before its first.
     """
+    if arguments.box is not None and arguments.mask is not None:
+        raise UsageError(
+            "--box and --mask both say where to start; give one of them, and correct it by clicks"
+        )
+    read_box(arguments)
     if arguments.object is not None and arguments.prompts is None:
         raise UsageError(
             f"--object {arguments.object} names an object of a prompt file; give --prompts FILE too"
         )
     if arguments.prompts is None and arguments.mask is None and arguments.box is None:
         check_first(arguments.clicks)
+
+
+def read_box(arguments: argparse.Namespace) -> Box | None:
+    """Return the box that was typed, if there is one.
+
+    Raises:
+        PromptError: Its last voxel lies before its first.
+    """
+    if arguments.box is None:
+        return None
+    from seganypet.prompts.box import Box
+
+    try:
+        return Box(arguments.box[:3], arguments.box[3:])
+    except PromptError as error:
+        raise PromptError(f"--box: {error}") from error
 
 
 def check_first(clicks: Sequence[TypedClick] | Sequence[Click], path: Path | None = None) -> None:

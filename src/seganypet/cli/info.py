@@ -128,7 +128,8 @@ def _report_weights(description: dict[str, Any]) -> None:
     say(f"    configuration  {', '.join(read) or 'as built in'}")
     say(
         f"    preprocessing  {description['orientation']}, {description['normalisation']}, "
-        f"prompts {description['prompt_policy']}, bfloat16 {'allowed' if description['bfloat16'] else 'not allowed'}"
+        f"prompts {description['prompt_policy']}, boxes {'learned' if description['boxes'] else 'not learned'}, "
+        f"bfloat16 {'allowed' if description['bfloat16'] else 'not allowed'}"
     )
     if assumed:
         values = description | description["config"]

@@ -1,4 +1,4 @@
-"""`seganypet segment`: one target of one scan, from clicks."""
+"""`seganypet segment`: one target of one scan, from clicks or a box."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seganypet.cli.clicks import add_click_options, add_prompt_options, check_prompts, read_clicks
+from seganypet.cli.clicks import add_click_options, add_prompt_options, check_prompts, read_box, read_clicks
 from seganypet.cli.messages import collected_warnings, progress, say, table
 from seganypet.cli.outputs import NIFTI, check_outputs, record_path
 from seganypet.cli.reading import add_reading_options, files_of, read
@@ -31,9 +31,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register the verb."""
     parser = subparsers.add_parser(
         "segment",
-        help="segment a target of a scan from clicks",
-        description="Segment one target of a PET scan from clicks. Writes the mask on the scan's own grid, and a "
-        f"run record (.json) beside it. Existing files of these names are replaced. {DISCLAIMER}",
+        help="segment a target of a scan from clicks or a box",
+        description="Segment one target of a PET scan from clicks or a box. Writes the mask on the scan's own grid, "
+        f"and a run record (.json) beside it. Existing files of these names are replaced. {DISCLAIMER}",
     )
     parser.add_argument(
         "pet", type=Path, metavar="PET", help="NIfTI file, DICOM folder, or a file of a DICOM series"
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         session = session_on(volume, load(arguments))
         seconds["preparing"] = stopwatch.lap()
         name = arguments.object or record_path(arguments.output).stem
-        target = segment_target(session, clicks, name=name, prior=prior, box=arguments.box)
+        target = segment_target(session, clicks, name=name, prior=prior, box=read_box(arguments))
     this = Run(arguments=arguments, session=session, started=started, seconds=seconds, warnings=warnings)
     written = write_results(this, {arguments.output: target}, arguments.figure)
     _report(volume, target, seconds)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from seganypet.analysis.quantification import Measurement
     from seganypet.inference.session import Session
     from seganypet.models.model import SegmentationModel
+    from seganypet.prompts.box import Box
     from seganypet.prompts.click import Click
     from seganypet.volume import Mask, Volume
 
 DISCLAIMER = "Research use only, not a medical device."
-Box = tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,7 +102,7 @@ def segment_target(
         clicks: In order.
         name: What the target is called.
         prior: A mask to start from.
-        box: First and last voxel of a box.
+        box: A box to start from, instead of a mask.
 
     Raises:
         PromptError, GeometryError: As for `Session`.
@@ -113,7 +113,7 @@ def segment_target(
     stopwatch, seconds = Stopwatch(), []
     with progress(f"segmenting {name}"):
         if box is not None:
-            session.add_box(box[:3], box[3:])
+            session.add_box(box.ijk_min, box.ijk_max)
             seconds.append(stopwatch.lap())
         if prior is not None:
             session.add_mask(prior)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seganypet.cli.messages import say
+from seganypet.cli.messages import progress_bar, say
 from seganypet.cli.parsing import numbers
 
 if TYPE_CHECKING:
@@ -133,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
     from seganypet.phantom.cohort import names_path, simulate_cohort
 
     config = cohort_config(arguments)
-    with _bar() as on_case:
+    with progress_bar("simulating") as on_case:
         rows = simulate_cohort(folder, config, jobs=arguments.jobs, on_case=on_case)
     outputs = [folder / "manifest.csv", folder / "labels.json"]
     inputs = [file for path in config.anatomies for file in (path, names_path(path))]
@@ -186,26 +184,6 @@ def phantom_config(arguments: argparse.Namespace) -> PhantomConfig:
     given = {name: value for name in _PHANTOM_OPTIONS if (value := getattr(arguments, name)) is not None}
     given["spacing_mm"] = arguments.spacing_mm  # None: as the scanner writes it
     return PhantomConfig(as_written=True, **given)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None] | None]:
-    """Show how many cases are done, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("simulating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("simulating", total=None)
-        yield lambda done, cases: progress.update(task, completed=done, total=cases)
 
 
 def _report(rows: Sequence[ManifestRow], config: CohortConfig) -> None:

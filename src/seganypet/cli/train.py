@@ -1,75 +1,138 @@
-"""`seganypet train`: simulate cases, train on them, write weights."""
+"""`seganypet train`: from a manifest, or simulated scans, to weights."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_BODIES_OF_A_LABEL_MAP = 30
+from seganypet.cli.messages import progress_bar, say
+from seganypet.cli.parsing import positive
+
+if TYPE_CHECKING:
+    from seganypet.training.config import TrainingConfig
+
+# Known here so that --help imports nothing; the same as `training.recipes.RECIPES`, which a test holds it to.
+RECIPES = ("compact", "debug", "pets-5k", "petwb-seg11k", "segany-pet-lesion")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the verb."""
-    parser = subparsers.add_parser("train", help="train weights on simulated scans and real tumours")
-    parser.add_argument("recipe", choices=["compact"], help="what to train")
+    parser = subparsers.add_parser(
+        "train",
+        help="train or fine-tune weights on cohorts, or on scans simulated meanwhile",
+        description="Trains by a recipe: compact (our own weights, for a CPU or a GPU), pets-5k and petwb-seg11k (the "
+        "papers'), segany-pet-lesion (lesions, from weights), debug (seconds). Under torchrun, processes train "
+        "together. Writes RUN/weights.safetensors and everything that tells how they came about.",
+    )
+    parser.add_argument("recipe", choices=RECIPES, metavar="RECIPE", help=", ".join(RECIPES))
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="run folder")
-    parser.add_argument("--minutes", type=float, default=73.0, help="time to train (default: %(default)g)")
-    parser.add_argument("--cases", type=int, default=260, help="simulated scans (default: %(default)d)")
-    parser.add_argument(
-        "--tumours",
-        type=Path,
-        metavar="FOLDER",
-        help="real tumours: STS_0NN/pet_suv.nii.gz and gtv_mass.nii.gz",
-    )
-    parser.add_argument(
-        "--anatomy",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="LABELS",
-        help="organ labels of a real body; repeat",
-    )
-    parser.add_argument(
-        "--on-the-fly", action="store_true", help="simulate while training, in place of --cases beforehand"
-    )
-    parser.add_argument("--resume", action="store_true", help="continue RUN/checkpoint.pt")
+    _add_data_options(parser.add_argument_group("data"))
+    _add_training_options(parser.add_argument_group("training"))
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Simulate, train, write RUN/weights.safetensors."""
-    from seganypet.errors import UsageError
-    from seganypet.training.build import add_tumours
-    from seganypet.training.export import export_weights
-    from seganypet.training.loop import train
-    from seganypet.training.recipes import compact, simulated_on_the_fly
+def _add_data_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--manifest",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="M.csv",
+        help="cohort to train on (split train or empty) and validate on (split val); repeat for several",
+    )
+    group.add_argument(
+        "--on-the-fly",
+        action="store_true",
+        help="simulate scans while training, beside the manifests or alone",
+    )
+    group.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="folder of the cached cases, to be shared by runs (default: RUN/cache)",
+    )
+    group.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that read the cohort (default: %(default)s)",
+    )
+    group.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that prepare patches, for each training process (default: %(default)s)",
+    )
 
-    if not arguments.minutes > 0:
-        raise UsageError(f"--minutes {arguments.minutes:g}: expected more than 0")
-    if arguments.cases < 1:
-        raise UsageError(f"--cases {arguments.cases}: expected 1 or more")
-    if arguments.on_the_fly and arguments.anatomy:
-        raise UsageError("--on-the-fly makes procedural bodies; leave out --anatomy, or --on-the-fly")
-    folder: Path = arguments.output
-    config = compact(minutes=arguments.minutes)
-    phantoms = None if arguments.on_the_fly else folder / "phantoms"
-    if phantoms is None:
-        config = replace(config, on_the_fly=simulated_on_the_fly())
-    else:
-        _simulate(phantoms, arguments)
-    real = None if arguments.tumours is None else add_tumours(folder / "real", arguments.tumours)
-    state = train(folder, phantoms, real, config, resume=arguments.resume)
-    export_weights(state, config, phantoms, real, arguments.anatomy, folder / "weights.safetensors")
+
+def _add_training_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--weights",
+        metavar="W",
+        help="weights to start from: a name, a .safetensors file, or a .pth checkpoint",
+    )
+    group.add_argument("--name", help="what the new weights are called (default: as RUN)")
+    group.add_argument("--resume", action="store_true", help="continue the run in RUN, exactly")
+    group.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a setting of the recipe, such as loop.steps=500 or cpcl.uncertainty_threshold=0.6; repeat",
+    )
+    group.add_argument(
+        "--device", default="auto", metavar="D", help="cpu or cuda; auto takes a GPU if there is one"
+    )
+    group.add_argument(
+        "--minutes", type=positive, metavar="M", help="stop after that long, saved; --resume goes on"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, say what was written."""
+    from seganypet.training.distributed import joined
+    from seganypet.training.run import BEST_NAME, WEIGHTS_NAME, RunOptions, run_training
+
+    config, folder = resolved(arguments), arguments.output
+    with joined(arguments.device) as processes, progress_bar("reading the cohort") as on_case:
+        options = RunOptions(
+            folder=folder,
+            manifests=tuple(arguments.manifest),
+            weights=arguments.weights,
+            name=arguments.name,
+            resume=arguments.resume,
+            cache=arguments.cache,
+            workers=arguments.workers,
+            jobs=arguments.jobs,
+            stop_after_s=None if arguments.minutes is None else 60 * arguments.minutes,
+            on_case=on_case if processes.is_first else None,
+        )
+        state = run_training(config, options, processes)
+    if processes.is_first and not state.stopped_by:
+        for name in (WEIGHTS_NAME, BEST_NAME):
+            if (folder / name).exists():
+                say(f"wrote {folder / name}")
     return 0
 
 
-def _simulate(phantoms: Path, arguments: argparse.Namespace) -> None:
-    """Write the cases that are not there yet."""
-    from seganypet.training.build import add_phantoms_in_parallel
-    from seganypet.training.recipes import FIRST_TRAINING_SEED, training_phantoms
+def resolved(arguments: argparse.Namespace) -> TrainingConfig:
+    """Return the recipe with the settings that were changed.
 
-    seeds = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + arguments.cases)
-    add_phantoms_in_parallel(phantoms, seeds, training_phantoms())
-    for label_map in arguments.anatomy:
-        add_phantoms_in_parallel(phantoms, seeds[:_BODIES_OF_A_LABEL_MAP], training_phantoms(), label_map)
+    Raises:
+        UsageError: A setting that is none, or a value that it cannot have.
+    """
+    from dataclasses import replace
+
+    from seganypet.training.overrides import overridden
+    from seganypet.training.recipes import RECIPES as FUNCTIONS
+    from seganypet.training.recipes import simulated_on_the_fly
+
+    config = FUNCTIONS[arguments.recipe]()
+    if arguments.on_the_fly:
+        config = replace(config, on_the_fly=simulated_on_the_fly())
+    changed: TrainingConfig = overridden(config, arguments.settings)
+    return changed

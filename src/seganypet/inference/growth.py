@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from seganypet.errors import SegAnyPETWarning
+from seganypet.errors import PromptError, SegAnyPETWarning
+from seganypet.inference.boxes import holds_click, seen_from, voxels_in, windows_over
 from seganypet.inference.predictor import Predictor
 from seganypet.inference.prior import Prior
 from seganypet.inference.regions import click_seeds, connected_to, stand_in
@@ -27,7 +28,7 @@ from seganypet.inference.tiling import (
 )
 from seganypet.preprocessing.cropping import crop_or_pad
 from seganypet.preprocessing.orientation import Shape
-from seganypet.prompts import Click, largest_component
+from seganypet.prompts import Box, Click, largest_component
 from seganypet.volume import BoolArray, FloatArray
 
 # More windows than any organ needs (a whole body at 4 mm has about 100): a target that leaks stops here.
@@ -42,11 +43,19 @@ class Evidence:
         placed: Clicks, in order, in voxels of the working grid.
         windows: What the decoder said, at its own resolution, by the window's first voxel.
         prior: Mask given by the reader.
+        box: Box given by the reader, in voxels of the working grid.
     """
 
     placed: tuple[Click, ...] = ()
     windows: Mapping[Start, Tensor] = field(default_factory=dict)
     prior: Prior | None = None
+    box: Box | None = None
+
+    @property
+    def grows(self) -> bool:
+        """Whether windows are added beyond those of the prompts; not while all positive clicks lie in a box."""
+        box = self.box
+        return box is None or any(c.positive and not holds_click(box, c) for c in self.placed)
 
 
 class Growth:
@@ -78,6 +87,25 @@ class Growth:
                 np.negative(box.logits, out=box.logits, where=p & ~k)
         return boxes
 
+    def box(self, box: Box) -> dict[Start, Tensor]:
+        """Return the windows that cover a box, decoded from its middle outwards, each shown its part of it.
+
+        Raises:
+            PromptError: They are more than any organ needs.
+        """
+        state, windows = Evidence(box=box), dict[Start, Tensor]()
+        cover = windows_over(box, self._predictor.size)
+        if len(cover) > _MAX_WINDOWS:
+            raise PromptError(
+                f"the box takes {len(cover)} windows of {self._predictor.size} voxels a side, more than "
+                f"{_MAX_WINDOWS}; draw it close around the target, or click inside the target instead"
+            )
+        for window in cover:
+            clicks, previous = self._prompts(window, windows, state, None)
+            seen = seen_from(window, box, self._predictor.size)
+            windows[window] = self._predictor.decode(window, clicks, previous, first=True, box=seen)
+        return windows
+
     def click(self, state: Evidence) -> dict[Start, Tensor]:
         """Return the windows after the newest click: those that hold it decoded again, then grown."""
         windows, refused = dict(state.windows), False
@@ -90,9 +118,12 @@ class Growth:
                 refused = True
                 continue
             clicks, previous = self._prompts(window, windows, state, reached.pop(window, None))
-            if first and not any(c.positive for c in clicks):
+            box = seen_from(window, state.box, self._predictor.size)
+            if first and box is None and not any(c.positive for c in clicks):
                 continue  # nothing is known here that a negative click could exclude
-            windows[window] = self._predictor.decode(window, clicks, previous, first=first)
+            windows[window] = self._predictor.decode(window, clicks, previous, first=first, box=box)
+            if not state.grows:
+                continue
             for neighbour, region in self._neighbours(window, clicks, windows, state):
                 if neighbour not in queue:
                     queue.append(neighbour)
@@ -127,12 +158,14 @@ class Growth:
     ) -> tuple[list[Click], Tensor | None]:
         """Return the clicks inside a window, in its voxels, and the logits so far, None where nothing is known.
 
-        Without a positive click, the middle of what is known of the target stands in for one where it will be shown:
-        of the part that is connected to `reached`, if the target grew into the window there.
+        Without a positive click or a box, the middle of what is known of the target stands in for one where it will be
+        shown: of the part that is connected to `reached`, if the target grew into the window there.
         """
         clicks = [_moved(c, window) for c in state.placed if holds(window, c.ijk, self._predictor.size)]
         own, alone = windows.get(window), list(windows) == [window]
         enough = any(c.positive for c in clicks) or (own is not None and self._shows_newest and bool(clicks))
+        # What grew into a window from outside the box is not what the box shows there.
+        enough |= reached is None and seen_from(window, state.box, self._predictor.size) is not None
         if alone and enough:
             return clicks, own
         context = self._context(window, windows, state)
@@ -196,10 +229,12 @@ class Growth:
 
 
 def _seeds(box: LogitBox, state: Evidence) -> BoolArray:
-    """Return the voxels of a box that prompts say are inside: those around positive clicks, and a given mask."""
+    """Return the voxels of a box that prompts say are inside: those around positive clicks, and a given mask or box."""
     seeds = click_seeds(state.placed, box.start, box.logits.shape)
     if state.prior is not None:
         seeds |= state.prior.crop(box.start, box.logits.shape) > 0
+    if state.box is not None:
+        seeds[voxels_in(state.box, box.start, box.logits.shape)] = True
     return seeds
 
 

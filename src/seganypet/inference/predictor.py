@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from seganypet.inference.tiling import Start
+from seganypet.models.checks import FIRST_CORNER, LAST_CORNER
 from seganypet.models.model import SegmentationModel
 from seganypet.preprocessing.cropping import overlap
 from seganypet.preprocessing.intensity import normalise
 from seganypet.preprocessing.working_image import WorkingImage
-from seganypet.prompts import Click
+from seganypet.prompts import Box, Click
 from seganypet.volume import FloatArray
 
 # Embeddings that are kept: 16 windows of the compact network, or some 80 of the papers'.
@@ -54,6 +55,7 @@ class Predictor:
         previous: torch.Tensor | None,
         *,
         first: bool = False,
+        box: Box | None = None,
     ) -> torch.Tensor:
         """Return what the decoder says about a window, at its own resolution, [1, 1, L, L, L]; see `logits`.
 
@@ -63,12 +65,13 @@ class Predictor:
                 window the newest positive one and then all negative ones, which now have something to exclude from.
             previous: What `decode` returned before, or `previous`, or None where nothing is known.
             first: Whether the window is seen for the first time, which the model may give more passes.
+            box: What the window sees of a box around the target, in its voxels; shown in every pass.
         """
         embedding, (passes, later_passes) = self._embed(window), self.model.description.passes
         shown, *later = self._shown(clicks, first)
-        low_res = self._decode(embedding, shown, previous, passes if first else later_passes)
+        low_res = self._decode(embedding, shown, box, previous, passes if first else later_passes)
         for shown in later:
-            low_res = self._decode(embedding, shown, low_res, later_passes)
+            low_res = self._decode(embedding, shown, box, low_res, later_passes)
         return low_res
 
     def logits(self, low_res: torch.Tensor) -> FloatArray:
@@ -112,11 +115,19 @@ class Predictor:
         return [clicks[-1:]]
 
     def _decode(
-        self, embedding: Any, clicks: Sequence[Click], previous: torch.Tensor | None, passes: int
+        self,
+        embedding: Any,
+        clicks: Sequence[Click],
+        box: Box | None,
+        previous: torch.Tensor | None,
+        passes: int,
     ) -> torch.Tensor:
         """Return the decoder's logits after some passes, each of which is shown those of the one before."""
-        coords = torch.tensor([[c.ijk for c in clicks]], dtype=torch.float32).reshape(1, -1, 3)
-        labels = torch.tensor([[int(c.positive) for c in clicks]], dtype=torch.long).reshape(1, -1)
+        points = [(c.ijk, int(c.positive)) for c in clicks]
+        if box is not None:
+            points += [(box.ijk_min, FIRST_CORNER), (box.ijk_max, LAST_CORNER)]
+        coords = torch.tensor([[ijk for ijk, _ in points]], dtype=torch.float32).reshape(1, -1, 3)
+        labels = torch.tensor([[label for _, label in points]], dtype=torch.long).reshape(1, -1)
         low_res = self.model.decode(embedding, coords, labels, previous)
         for _ in range(passes - 1):
             low_res = self.model.decode(embedding, coords, labels, low_res)

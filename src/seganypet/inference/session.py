@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from seganypet.errors import GeometryError, PromptError, UsageError
+from seganypet.inference.boxes import on_grid, require_inside
 from seganypet.inference.growth import Evidence, Growth
 from seganypet.inference.predictor import Predictor
 from seganypet.inference.prior import Prior
@@ -17,7 +18,7 @@ from seganypet.inference.tiling import LogitBox
 from seganypet.models.model import SegmentationModel
 from seganypet.preprocessing.model_grid import KNOWN_SHARE, ModelGrid
 from seganypet.preprocessing.working_image import WorkingImage
-from seganypet.prompts import Click
+from seganypet.prompts import Box, Click
 from seganypet.volume import BoolArray, FloatArray, Mask, Volume
 
 
@@ -27,10 +28,12 @@ class _State:
 
     Attributes:
         clicks: In the volume's own voxels, in order.
+        box: Likewise.
         evidence: What they led to, on the working grid.
     """
 
     clicks: tuple[Click, ...] = ()
+    box: Box | None = None
     evidence: Evidence = field(default_factory=Evidence)
 
     @property
@@ -45,7 +48,7 @@ class Session:
     A window of the model's size is placed at the first click. Where the prediction reaches the window's border,
     windows with 50 % overlap are added until it no longer does or the image ends [P2 Methods], and their logits
     are merged with weights that fall towards the borders. A positive click is always inside the mask, a negative
-    one outside.
+    one outside. Windows of a box cover it, and none are added until a positive click lies outside it.
 
     Args:
         model: What `load_model` returns.
@@ -90,6 +93,11 @@ class Session:
         """The clicks in effect, in order, in the volume's own voxels."""
         return self._state.clicks
 
+    @property
+    def box(self) -> Box | None:
+        """The box in effect, in the volume's own voxels."""
+        return self._state.box
+
     def add_click(self, ijk: Sequence[float], positive: bool = True) -> Mask:
         """Add a click and return the new mask on the volume's own grid.
 
@@ -105,7 +113,7 @@ class Session:
         click = Click(tuple(ijk), positive)  # type: ignore[arg-type]
         if not volume.contains(click.ijk):
             raise PromptError(f"click at voxel {click.ijk} is outside the volume of shape {volume.shape}")
-        if not positive and not state.clicks and state.prior is None:
+        if not positive and not state.clicks and state.prior is None and state.box is None:
             raise PromptError(
                 "the first click must be positive: it says what to segment; then exclude with negative"
             )
@@ -142,18 +150,33 @@ class Session:
         return self.mask
 
     def add_box(self, ijk_min: Sequence[float], ijk_max: Sequence[float]) -> Mask:
-        """Refuse: no weights that were trained with boxes exist yet.
+        """Start from a box around the target, to be corrected with clicks; clicks so far are dropped.
+
+        The box is shown to the network with all clicks that follow.
+
+        Args:
+            ijk_min: First voxel along each axis, in the volume's own order.
+            ijk_max: Last voxel along each axis.
 
         Raises:
-            PromptError: Always; click instead.
+            PromptError: The weights never learned boxes; a corner is not three finite numbers; the last voxel lies
+                before the first; or the box reaches beyond the volume or takes more windows than any organ.
+            UsageError: There is no volume.
         """
-        raise PromptError(
-            f'weights "{self.model.description.name}" were not trained with boxes ({tuple(ijk_min)} to '
-            f"{tuple(ijk_max)}); click inside the target instead"
-        )
+        description = self.model.description
+        if not self.model.boxes:
+            raise PromptError(
+                f'weights "{description.name}" were not trained with boxes ({tuple(ijk_min)} to {tuple(ijk_max)}); '
+                "click inside the target instead"
+            )
+        box = Box(tuple(ijk_min), tuple(ijk_max))  # type: ignore[arg-type]
+        require_inside(box, self.volume.shape)
+        placed = on_grid(box, self._grid)
+        self._push(_State(box=box, evidence=Evidence(box=placed, windows=self._growth.box(placed))))
+        return self.mask
 
     def undo(self) -> Mask:
-        """Take back the last click, mask or reset; return the mask before it.
+        """Take back the last click, box, mask or reset; return the mask before it.
 
         Raises:
             UsageError: There is nothing to take back.
@@ -175,7 +198,7 @@ class Session:
         return self.mask
 
     def reset(self) -> Mask:
-        """Drop clicks and mask (undo brings them back); return the empty mask."""
+        """Drop clicks, box and mask (undo brings them back); return the empty mask."""
         self._push(_State())
         return self.mask
 

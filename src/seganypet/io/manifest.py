@@ -27,6 +27,8 @@ LABELS_NAME: Final = "labels.json"
 _PATHS: Final = ("image", "reference", "lesions", "clean_reference", "ct", "prompts")
 _NEEDED: Final = ("case", "image")
 _BETWEEN_TARGETS: Final = ";"
+# Problems that are told in full.
+_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +123,9 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
         path: A .csv file.
 
     Raises:
-        ManifestError: The file is missing or no CSV in UTF-8; an unknown, repeated or missing column; a row of
-            another length; two cases of one name; a split, quality or target that is none; a file that is missing.
+        ManifestError: The file is missing or no CSV in UTF-8; an unknown, repeated or missing column; or, all in one
+            message, rows of another length, two cases of one name, splits, qualities or targets that are none, files
+            that are missing.
     """
     path = Path(path)
     lines = _lines(path)
@@ -131,21 +134,24 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
     header = [cell.strip() for cell in lines[0][1]]
     _check_header(path, header)
     rows: list[ManifestRow] = []
+    problems: list[str] = []
     seen: dict[str, int] = {}
     for number, cells in lines[1:]:
-        if len(cells) != len(header):
-            raise ManifestError(
-                f"{path}, line {number}: {len(cells)} cells, but {len(header)} columns; put cells that hold "
-                "commas in quotes"
-            )
-        row = _row(path, number, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
+        try:
+            row = _row(path, number, header, cells)
+        except ManifestError as error:
+            problems.append(str(error))
+            continue
         if row.case in seen:
-            raise ManifestError(
+            problems.append(
                 f"{path}, line {number}: case {row.case!r} is that of line {seen[row.case]} too; give each case "
                 "a name of its own"
             )
-        seen[row.case] = number
+        seen.setdefault(row.case, number)
         rows.append(row)
+    if problems:
+        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise ManifestError("; ".join(problems[:_SHOWN]) + more)
     return rows
 
 
@@ -211,7 +217,12 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
             raise ManifestError(f"{path}, line 1: no column {name!r}; expected {','.join(COLUMNS)}")
 
 
-def _row(path: Path, number: int, cells: dict[str, str]) -> ManifestRow:
+def _row(path: Path, number: int, header: Sequence[str], line: Sequence[str]) -> ManifestRow:
+    if len(line) != len(header):
+        raise ManifestError(
+            f"{path}, line {number}: {len(line)} cells, but {len(header)} columns; put cells that hold commas in quotes"
+        )
+    cells = {name: cell.strip() for name, cell in zip(header, line, strict=True)}
     values: dict[str, Any] = dict(cells)
     for name in _PATHS:
         cell = cells.get(name, "")

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from seganypet.errors import GeometryError, ImageValueError, PromptError, UsageError
 
+# Labels of the first and the last voxel of a box among the points, as in SAM.
+FIRST_CORNER, LAST_CORNER = 2, 3
+
 
 def require_tensor(name: str, value: object) -> Tensor:
     """Return a value that is a tensor.
@@ -75,13 +78,25 @@ def common_batch(embeddings: int, point_coords: Tensor | None, low_res_logits: T
     return batch
 
 
-def check_labels(labels: Tensor) -> None:
-    """Refuse labels of clicks that no network knows.
+def check_labels(labels: Tensor, *, boxes: bool = False) -> None:
+    """Refuse labels of points that a network does not know.
+
+    Args:
+        labels: [B, N].
+        boxes: Whether the network learned boxes.
 
     Raises:
-        PromptError: There are others than 1, 0 and -1.
+        PromptError: There are others than 1, 0 and -1, and with boxes 2 and 3.
     """
     known = (labels == 1) | (labels == 0) | (labels == -1)
-    if not bool(known.all()):
-        found = labels[~known].flatten()[0].item()
-        raise PromptError(f"point_labels holds {found}; use 1 (positive), 0 (negative) or -1 (padding)")
+    corners = (labels == FIRST_CORNER) | (labels == LAST_CORNER)
+    refused = ~(known | corners) if boxes else ~known
+    if not bool(refused.any()):
+        return
+    found = labels[refused].flatten()[0].item()
+    if found in (FIRST_CORNER, LAST_CORNER):
+        raise PromptError(
+            f"point_labels holds {found}, the corner of a box, but these weights never learned boxes; click instead"
+        )
+    more = ", 2 and 3 (first and last voxel of a box)" if boxes else ""
+    raise PromptError(f"point_labels holds {found}; use 1 (positive), 0 (negative) or -1 (padding){more}")

@@ -4,12 +4,16 @@ As in the papers (P1 §3.1) an image encoder runs once per patch, a prompt encod
 Three things differ. Convolutions work at half and quarter resolution beside the coarse tokens, because a lesion may be
 8 mm wide. The last feature maps carry the resolution in their channels (space-to-depth), because full-resolution
 convolutions are memory-bound on a CPU. And the prompt encoder also draws the clicks as maps: distance to the clicks,
-and how much each voxel's uptake differs from the clicked uptake, which is how a reader tells a target in PET.
+and how much each voxel's uptake differs from the clicked uptake, which is how a reader tells a target in PET. Without
+a positive click the latter stay empty, also in a box: its middle may well be colder than the target around it.
+
+Boxes are an addition: a token for each corner, and a map with a convolution of its own that begins at zero. So a
+network trained on clicks can be widened and learn them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -17,9 +21,10 @@ from torch import Tensor, nn
 
 from seganypet.errors import UsageError
 from seganypet.models.checks import check_cube, check_points, common_batch
-from seganypet.models.compact_layers import Down, ResidualBlock, Up, depth_to_space, space_to_depth
+from seganypet.models.compact_boxes import box_map
+from seganypet.models.compact_decoder import CompactMaskDecoder
+from seganypet.models.compact_layers import Down, ResidualBlock, space_to_depth
 from seganypet.models.compact_prompts import CompactPromptEncoder, position_features
-from seganypet.models.two_way_transformer import TwoWayTransformer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +38,10 @@ class CompactConfig:
         transformer_blocks: Self-attention blocks of the image encoder at 1/8.
         decoder_blocks: Two-way attention blocks of the mask decoder at 1/8.
         num_heads: Attention heads.
+        boxes: Whether it takes boxes as prompts; they add parameters and change none of the others.
 
     Raises:
-        UsageError: Sizes that do not fit each other.
+        UsageError: Sizes that do not fit each other, or boxes that are neither True nor False.
     """
 
     patch_size: int = 64
@@ -44,6 +50,7 @@ class CompactConfig:
     transformer_blocks: int = 3
     decoder_blocks: int = 2
     num_heads: int = 6
+    boxes: bool = False
 
     def __post_init__(self) -> None:
         for name in ("channels", "encoder_blocks"):
@@ -53,6 +60,8 @@ class CompactConfig:
         for name in ("patch_size", "transformer_blocks", "decoder_blocks", "num_heads"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}={getattr(self, name)}; use 1 or more")
+        if not isinstance(self.boxes, bool):
+            raise UsageError(f"boxes={self.boxes!r}; use True or False")
         if self.patch_size % 8:
             raise UsageError(f"patch_size={self.patch_size}; use a multiple of 8")
         if self.channels[2] % (2 * self.num_heads):
@@ -118,52 +127,6 @@ class CompactImageEncoder(nn.Module):
         return CompactEmbedding(patch, fine, mid, coarse)
 
 
-class CompactMaskDecoder(nn.Module):
-    """Features and prompts to logits: down through the prompt maps, two-way attention, up with skip connections."""
-
-    def __init__(self, config: CompactConfig, prompt_channels: int) -> None:
-        super().__init__()
-        c0, c1, c2 = config.channels
-        self.prompt_stem = nn.Conv3d(prompt_channels, c0, 3, padding=1)
-        self.fine_in = ResidualBlock(c0)
-        self.down1 = Down(c0, c1)
-        self.mid_in = ResidualBlock(c1)
-        self.down2 = Down(c1, c2)
-        self.transformer = TwoWayTransformer(
-            depth=config.decoder_blocks, dim=c2, num_heads=config.num_heads, mlp_dim=4 * c2
-        )
-        self.mask_token = nn.Parameter(nn.init.normal_(torch.empty(1, 1, c2), std=0.02))
-        self.coarse_out = ResidualBlock(c2)
-        self.up2 = Up(c2, c1)
-        self.mid_out = ResidualBlock(c1)
-        self.up1 = Up(c1, c0)
-        self.fine_out = nn.Sequential(ResidualBlock(c0), ResidualBlock(c0))
-        self.head = nn.Conv3d(c0, 8, 1)
-
-    def forward(
-        self, embedding: CompactEmbedding, maps: Tensor, tokens: Tensor, dense_position: Tensor
-    ) -> Tensor:
-        """Return logits [B, 1, P, P, P].
-
-        Args:
-            embedding: From the image encoder.
-            maps: Prompt maps in half resolution, [B, prompt_channels, P/2, P/2, P/2].
-            tokens: One token per click, [B, N, C2].
-            dense_position: Positional encoding of the coarse grid, [1, (P/8)³, C2].
-        """
-        fine = self.fine_in(embedding.fine + self.prompt_stem(maps))
-        mid = self.mid_in(embedding.mid + self.down1(fine))
-        coarse = embedding.coarse + self.down2(mid)
-        queries = torch.cat([self.mask_token.expand(len(tokens), -1, -1), tokens], dim=1)
-        token, keys = self.transformer(queries, coarse.flatten(2).transpose(1, 2), dense_position)
-        # The mask token sums up the target; added everywhere it tells the convolutions what to look for.
-        keys = keys + token[:, :1]
-        coarse = self.coarse_out(keys.transpose(1, 2).reshape(coarse.shape))
-        mid = self.mid_out(mid + self.up2(coarse))
-        fine = self.fine_out(fine + self.up1(mid))
-        return depth_to_space(self.head(fine))
-
-
 class CompactSegmenter(nn.Module):
     """Image encoder, prompt encoder and mask decoder, assembled."""
 
@@ -171,7 +134,7 @@ class CompactSegmenter(nn.Module):
         super().__init__()
         self.config = config
         self.image_encoder = CompactImageEncoder(config)
-        self.prompt_encoder = CompactPromptEncoder(config.channels)
+        self.prompt_encoder = CompactPromptEncoder(config.channels, boxes=config.boxes)
         self.mask_decoder = CompactMaskDecoder(config, self.prompt_encoder.map_channels)
 
     @property
@@ -183,6 +146,11 @@ class CompactSegmenter(nn.Module):
     def logits_size(self) -> int:
         """Voxels along each side of the logits; here those of the patch."""
         return self.config.patch_size
+
+    @property
+    def boxes(self) -> bool:
+        """Whether it takes boxes as prompts."""
+        return self.config.boxes
 
     @property
     def autocast_part(self) -> nn.Module:
@@ -206,19 +174,20 @@ class CompactSegmenter(nn.Module):
         point_labels: Tensor | None,
         low_res_logits: Tensor | None = None,
     ) -> Tensor:
-        """Return logits [B, 1, P, P, P] for the clicks so far.
+        """Return logits [B, 1, P, P, P] for the clicks so far, and a box.
 
         Args:
             image_embedding: From `encode`, of one patch for all prompts or of as many.
             point_coords: Clicks in voxels of the patch, integer = voxel centre, [B, N, 3]; N may be 0. None, with
                 `point_labels`, is the same as no clicks.
-            point_labels: 1 positive, 0 negative, -1 padding, [B, N].
+            point_labels: 1 positive, 0 negative, -1 padding, [B, N]; of a network with boxes also 2 and 3, the first
+                and the last voxel of a box, of which each patch may have one.
             low_res_logits: The previous prediction [B, 1, P, P, P], 0 where nothing is known, or None.
 
         Raises:
             UsageError: The embedding is another network's.
             GeometryError: Logits of another shape, or batches that do not match.
-            PromptError: Coordinates and labels that do not match, or an unknown label.
+            PromptError: Coordinates and labels that do not match, an unknown label, or corners that are no box.
         """
         if not isinstance(image_embedding, CompactEmbedding):
             found = type(image_embedding).__name__
@@ -233,14 +202,27 @@ class CompactSegmenter(nn.Module):
             image_embedding = CompactEmbedding(*shared)
         if point_coords is None or point_labels is None:
             point_coords, point_labels = patch.new_zeros(batch, 0, 3), patch.new_zeros(batch, 0)
-        maps, tokens = self.prompt_encoder(image_embedding, point_coords, point_labels.long(), low_res_logits)
+        labels = point_labels.long()
+        maps, tokens = self.prompt_encoder(image_embedding, point_coords, labels, low_res_logits)
+        # Drawn also where no patch has a box, so that all processes of a training have the same gradients.
+        box = box_map(point_coords, labels, self.patch_size) if self.boxes else None
         position = position_features(
             image_embedding.coarse.shape[2:], self.prompt_encoder.position, like=image_embedding.coarse
         )
-        logits: Tensor = self.mask_decoder(image_embedding, maps, tokens, position)
+        logits: Tensor = self.mask_decoder(image_embedding, maps, box, tokens, position)
         return logits
 
     def upscale(self, low_res_logits: Tensor) -> Tensor:
         """Return logits at the patch's own resolution; the compact network decodes there already."""
         check_cube("low_res_logits", low_res_logits, 1, self.logits_size)
         return low_res_logits
+
+
+def with_boxes(network: CompactSegmenter) -> CompactSegmenter:
+    """Return a network that also takes boxes: a copy of this one's parameters, and new ones for boxes.
+
+    To clicks it answers as the given one does; to boxes hardly, as it has to learn them.
+    """
+    widened = CompactSegmenter(replace(network.config, boxes=True))
+    widened.load_state_dict({**widened.state_dict(), **network.state_dict()})
+    return widened

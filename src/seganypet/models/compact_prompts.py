@@ -1,4 +1,4 @@
-"""Prompt encoder of the compact network: clicks as tokens and as maps, the previous mask as a map."""
+"""Prompt encoder of the compact network: clicks as tokens and maps, corners as tokens, the previous mask as a map."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seganypet.models.checks import check_labels
+from seganypet.models.compact_boxes import check_corners
 from seganypet.models.compact_layers import space_to_depth
 
 if TYPE_CHECKING:
@@ -23,18 +24,24 @@ _FREQUENCIES = 8
 
 
 class CompactPromptEncoder(nn.Module):
-    """Draws clicks and the previous mask as maps, and encodes each click as a token."""
+    """Draws clicks and the previous mask as maps, and encodes each click and each corner of a box as a token.
+
+    Args:
+        channels: Of the image embedding at 1/2, 1/4 and 1/8.
+        boxes: Whether boxes are known.
+    """
 
     map_channels = (
         4 + 8 * 5
     )  # distance maps at half resolution; uptake maps, mask and patch as space-to-depth
 
-    def __init__(self, channels: tuple[int, int, int]) -> None:
+    def __init__(self, channels: tuple[int, int, int], *, boxes: bool = False) -> None:
         super().__init__()
         width = channels[2]
         self.position = nn.Linear(6 * _FREQUENCIES, width)
         self.label = nn.Embedding(3, width)  # negative, positive, padding
         self.feature = nn.Linear(sum(channels) + 1, width)
+        self.corner = nn.Embedding(2, width) if boxes else None  # first, last
 
     def forward(
         self, embedding: CompactEmbedding, coords: Tensor, labels: Tensor, logits: Tensor | None
@@ -44,13 +51,15 @@ class CompactPromptEncoder(nn.Module):
         Args:
             embedding: From the image encoder.
             coords: [B, N, 3] in patch voxels.
-            labels: 1 positive, 0 negative, -1 padding, [B, N].
+            labels: 1 positive, 0 negative, -1 padding, 2 and 3 corners of a box, [B, N].
             logits: Previous prediction [B, 1, P, P, P] or None.
 
         Raises:
-            PromptError: A label other than these.
+            PromptError: A label other than these, corners where boxes are not known, or that are no box.
         """
-        check_labels(labels)
+        check_labels(labels, boxes=self.corner is not None)
+        if self.corner is not None:
+            check_corners(coords, labels)
         patch = embedding.patch
         uptake = _sample(_smooth(patch), coords)[..., 0]
         distance = _distance_maps(coords, labels, patch.shape[-1])
@@ -63,7 +72,7 @@ class CompactPromptEncoder(nn.Module):
         return maps, self._tokens(embedding, coords, labels, uptake)
 
     def _tokens(self, embedding: CompactEmbedding, coords: Tensor, labels: Tensor, uptake: Tensor) -> Tensor:
-        """Return one token per click: where it is, what it says, and what the image shows there."""
+        """Return one token per point: where it is, what it says, and what the image shows there."""
         size = embedding.patch.shape[-1]
         position = self.position(_fourier((coords + 0.5) / size).to(embedding.coarse.dtype))
         features = [uptake[..., None].to(embedding.coarse.dtype)]
@@ -71,8 +80,15 @@ class CompactPromptEncoder(nn.Module):
             features.append(_sample(level, (coords + 0.5) / scale - 0.5))
         token = position + self.feature(torch.cat(features, dim=-1))
         shown = (labels >= 0)[..., None].to(token.dtype)
-        encoded: Tensor = token * shown + self.label(torch.where(labels < 0, 2, labels))
+        encoded: Tensor = token * shown + self._kinds(labels)
         return encoded
+
+    def _kinds(self, labels: Tensor) -> Tensor:
+        """Return what the labels stand for: negative, positive, first corner, last corner, padding."""
+        if self.corner is None:
+            return nn.functional.embedding(torch.where(labels < 0, 2, labels), self.label.weight)
+        known = torch.cat([self.label.weight[:2], self.corner.weight, self.label.weight[2:]])
+        return nn.functional.embedding(torch.where(labels < 0, 4, labels), known)
 
 
 def position_features(shape: Sequence[int], project: nn.Linear, *, like: Tensor) -> Tensor:

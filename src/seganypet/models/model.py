@@ -32,6 +32,10 @@ class Segmenter(Protocol):
         """Voxels along each side of the decoder's logits."""
 
     @property
+    def boxes(self) -> bool:
+        """Whether `decode` takes the corners of a box."""
+
+    @property
     def autocast_part(self) -> nn.Module:
         """The part that mixed precision computes in 16 bits."""
 
@@ -169,6 +173,11 @@ class SegmentationModel:
         """Voxels along each side of the logits that `decode` takes and returns."""
         return self._segmenter.logits_size
 
+    @property
+    def boxes(self) -> bool:
+        """Whether `decode` takes boxes, and the weights learned them."""
+        return self.description.boxes and self._segmenter.boxes
+
     @torch.inference_mode()
     def encode(self, patch: Tensor) -> Any:
         """Return the image embedding, to be used for every click.
@@ -199,13 +208,15 @@ class SegmentationModel:
             image_embedding: From `encode`; of one patch for all prompts, or of as many.
             point_coords: Clicks in voxels of the patch, integer = voxel centre, [B, N, 3]; None, with
                 `point_labels`, for the mask alone.
-            point_labels: 1 positive, 0 negative, -1 padding, [B, N].
+            point_labels: 1 positive, 0 negative, -1 padding, [B, N]; of a network with boxes also 2 and 3, the first
+                and the last voxel of a box.
             low_res_logits: The previous result, or None before the first click.
 
         Raises:
             UsageError: Something is no tensor, or the embedding another model's.
             GeometryError: An embedding or logits of another shape, or batches that do not match.
-            PromptError: Coordinates and labels that do not match, or an unknown label.
+            PromptError: Coordinates and labels that do not match, an unknown label, or corners that are no box, or
+                that these weights never learned.
             ImageValueError: Coordinates or logits hold NaN or infinity.
         """
         coords = None if point_coords is None else finite("point_coords", point_coords, self.device)

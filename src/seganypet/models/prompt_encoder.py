@@ -101,7 +101,7 @@ class PromptEncoder(nn.Module):
             point_labels: [B, N], 1 positive, 0 negative, -1 padding (its coordinate does not matter).
 
         Raises:
-            PromptError: A label other than these.
+            PromptError: A label other than these; boxes were never learned.
         """
         check_labels(point_labels)
         coords = point_coords.to(self.pe_layer.positional_encoding_gaussian_matrix)

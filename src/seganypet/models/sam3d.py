@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from seganypet.errors import UsageError
 from seganypet.models.checks import check_cube, check_points, common_batch
 from seganypet.models.image_encoder import ImageEncoder
-from seganypet.models.layers import full_precision
+from seganypet.models.layers import full_precision, upscaled
 from seganypet.models.mask_decoder import MaskDecoder
 from seganypet.models.prompt_encoder import PromptEncoder
 
@@ -176,6 +175,11 @@ class SegAny3D(nn.Module):
         return self.config.low_res_size
 
     @property
+    def boxes(self) -> bool:
+        """Whether it takes boxes as prompts: the papers' training never showed it any."""
+        return False
+
+    @property
     def autocast_part(self) -> nn.Module:
         """The part that mixed precision computes in 16 bits: where the time goes."""
         return self.image_encoder
@@ -216,7 +220,7 @@ class SegAny3D(nn.Module):
 
         Raises:
             GeometryError: An embedding or logits of another shape, or batches that do not match.
-            PromptError: Coordinates and labels that do not match, or an unknown label.
+            PromptError: Coordinates and labels that do not match, an unknown label, or the corner of a box.
         """
         config = self.config
         check_cube("image_embedding", image_embedding, config.out_channels, config.grid_size)
@@ -242,8 +246,8 @@ class SegAny3D(nn.Module):
     def upscale(self, low_res_logits: Tensor) -> Tensor:
         """Return the logits on the voxels of the patch, [B, 1, patch, patch, patch], trilinear."""
         check_cube("low_res_logits", low_res_logits, 1, self.config.low_res_size)
-        side = self.config.patch_size
-        return F.interpolate(low_res_logits, size=(side, side, side), mode="trilinear", align_corners=False)
+        with full_precision(low_res_logits):
+            return upscaled(low_res_logits, self.config.patch_size)
 
     def forward(
         self,

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from seganypet.errors import OutputError, SegAnyPETWarning, UsageError, WeightsError
 from seganypet.models.checkpoint import is_checkpoint, read_checkpoint
 from seganypet.models.checkpoint_config import UNREADABLE, completed_config, config_of
+from seganypet.models.compact import CompactSegmenter, with_boxes
 from seganypet.models.device import computes_bfloat16, device_named
 from seganypet.models.filling import fill, require_fit, unfilled
 from seganypet.models.model import ModelDescription, Precision, SegmentationModel
@@ -84,6 +85,34 @@ def load_model(
     chosen = device_named(device)
     computed = _precision(precision, chosen, agrees=description.bfloat16)
     return SegmentationModel(network, description, device=chosen, precision=computed)
+
+
+def load_network(
+    weights: str | os.PathLike[str] = DEFAULT_WEIGHTS, *, boxes: bool = False
+) -> tuple[nn.Module, ModelDescription]:
+    """Return a network to train further, in float32 and on the CPU, and the description of its weights.
+
+    Args:
+        weights: As for `load_model`.
+        boxes: Whether a compact network that does not take boxes is widened so that it does. To clicks it then
+            answers as before; the new parameters are drawn, and the description's `boxes` stays as it is until
+            somebody trained them.
+
+    Raises:
+        WeightsError: As for `load_model`.
+        UsageError: Boxes are asked for of an architecture that has no place for them.
+    """
+    (path, description), network, tensors = _opened(weights_path(weights))
+    if boxes and not isinstance(network, CompactSegmenter):
+        raise UsageError(
+            f'{path}: architecture "{description.architecture}" has no place for boxes; leave boxes out, or train '
+            'weights of architecture "compact" further'
+        )
+    fill(network, tensors, path)
+    if boxes and isinstance(network, CompactSegmenter):
+        network = with_boxes(network)
+        description = replace(description, config={**description.config, "boxes": True})
+    return network, description
 
 
 def describe_weights(weights: str | os.PathLike[str]) -> DescribedWeights:

@@ -1,25 +1,32 @@
-"""Training cases, in memory or on disk (memory-mapped): SUV, labels, and where every target lies."""
+"""Training cases on their own grids: SUV and label maps, in memory or memory-mapped, and where every target lies."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from seganypet.prompts import deepest_voxel
+from seganypet.volume import Affine
 
 Kind = Literal["organ", "lesion"]
+Voxel = tuple[int, int, int]
+LabelMap = npt.NDArray[np.integer[Any]]
+Boxes = Sequence[tuple[slice, slice, slice] | None]
+
+LESION: Final = "lesion"
+"""The name of every lesion, in `Target.name` and in a manifest's column `targets`."""
+MIN_VOXELS: Final = 4
+"""Fewest voxels of a target: fewer cannot be told from noise."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Target:
-    """Something to segment in a case.
+    """Something to segment in a case; all voxels are those of the case's own grid.
 
     Attributes:
         name: Organ name, or "lesion".
@@ -27,127 +34,117 @@ class Target:
         ids: Its values in that map.
         start: First voxel of its bounding box.
         stop: One past the last voxel of its bounding box.
-        deepest: The voxel farthest from its border, where it is known in advance.
+        deepest: The voxel farthest from its border, in mm, where it is known in advance.
         voxels: How many it has.
+        volume_ml: Their volume.
     """
 
     name: str
     kind: Kind
     ids: tuple[int, ...]
-    start: tuple[int, int, int]
-    stop: tuple[int, int, int]
-    deepest: tuple[int, int, int] | None
+    start: Voxel
+    stop: Voxel
+    deepest: Voxel | None
     voxels: int
+    volume_ml: float
+
+    @property
+    def box(self) -> tuple[slice, slice, slice]:
+        """Its bounding box, as slices of the case's arrays."""
+        i, j, k = (slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
+        return i, j, k
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CachedCase:
-    """One case: arrays may stay on disk and are read where a patch needs them."""
+    """One case on its own grid; its arrays may stay on disk and are read where a patch needs them.
 
-    suv: npt.NDArray[np.floating]
-    parts: npt.NDArray[Any]
-    lesions: npt.NDArray[Any]
-    targets: tuple[Target, ...]
-    spacing_mm: float
-
-    def map_of(self, target: Target) -> npt.NDArray[Any]:
-        """Return the label map that holds a target."""
-        return self.parts if target.kind == "organ" else self.lesions
-
-
-def save_case(
-    folder: Path,
-    suv: npt.NDArray[Any],
-    parts: npt.NDArray[Any],
-    lesions: npt.NDArray[Any],
-    labels: Mapping[str, Sequence[int]],
-    spacing_mm: float,
-    *,
-    min_voxels: int = 4,
-) -> None:
-    """Write a case for training; a folder that is complete has its `case.json`.
-
-    Args:
-        folder: Where to write.
-        suv: SUV on an isotropic grid, [I, J, K].
-        parts: Organ label map on the same grid.
-        lesions: Lesion instance map on the same grid.
-        labels: Ids in `parts` of every organ.
-        spacing_mm: The grid's spacing.
-        min_voxels: Smaller targets cannot be told from noise on this grid and are left out.
+    Attributes:
+        suv: SUV [I, J, K], any real type.
+        reference: Organ label map on the same grid, or None.
+        lesions: Lesion instance map on the same grid, or None.
+        clean: The truth behind a `reference` of low quality, with the same ids, or None.
+        affine: float64 [4, 4], voxel index to RAS+ world in mm.
+        targets: What can be segmented in it.
+        hq: Whether its labels are of high quality.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "suv.npy", suv.astype(np.float16))
-    np.save(folder / "parts.npy", parts.astype(np.min_scalar_type(int(parts.max()))))
-    np.save(folder / "lesions.npy", lesions.astype(np.min_scalar_type(int(lesions.max()))))
-    targets = targets_of(parts, lesions, labels, spacing_mm, min_voxels=min_voxels, find_deepest=True)
-    description = {"spacing_mm": spacing_mm, "targets": [asdict(target) for target in targets]}
-    partial = folder / "case.json.partial"
-    partial.write_text(json.dumps(description))
-    partial.replace(folder / "case.json")  # training that reads the folder meanwhile never sees half of it
 
+    suv: npt.NDArray[Any]
+    reference: LabelMap | None
+    lesions: LabelMap | None
+    clean: LabelMap | None = None
+    affine: Affine
+    targets: tuple[Target, ...]
+    hq: bool = True
 
-def load_case(folder: Path) -> CachedCase:
-    """Return a case written by `save_case`, memory-mapped."""
-    description = json.loads((folder / "case.json").read_text())
-    tupled: list[dict[str, Any]] = [
-        {key: tuple(value) if isinstance(value, list) else value for key, value in target.items()}
-        for target in description["targets"]
-    ]
-    targets = tuple(Target(**target) for target in tupled)
-    suv, parts, lesions = (
-        np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("suv", "parts", "lesions")
-    )
-    return CachedCase(suv, parts, lesions, targets, float(description["spacing_mm"]))
+    def map_of(self, target: Target) -> LabelMap:
+        """Return the label map that holds a target."""
+        label_map = self.reference if target.kind == "organ" else self.lesions
+        assert label_map is not None, f"{target.name} in a case without its map"
+        return label_map
+
+    def clean_map_of(self, target: Target) -> LabelMap | None:
+        """Return the label map that holds the truth behind a target's label, or None where it is not known."""
+        return self.clean if target.kind == "organ" else None
 
 
 def targets_of(
-    parts: npt.NDArray[Any],
-    lesions: npt.NDArray[Any],
+    reference: LabelMap | None,
+    lesions: LabelMap | None,
     labels: Mapping[str, Sequence[int]],
-    spacing_mm: float,
+    affine: npt.ArrayLike,
     *,
-    min_voxels: int = 4,
+    names: Sequence[str] = (),
     find_deepest: bool = False,
-) -> list[Target]:
-    """Return the targets of a case that have at least `min_voxels`; see `save_case`.
+) -> tuple[list[Target], list[str]]:
+    """Return the targets of a case that have at least `MIN_VOXELS`, and the names of those that have fewer.
 
     Args:
-        parts: Organ label map.
-        lesions: Lesion instance map.
-        labels: Ids in `parts` of every organ.
-        spacing_mm: The grid's spacing.
-        min_voxels: Fewest voxels of a target.
+        reference: Organ label map [I, J, K], or None.
+        lesions: Lesion instance map on the same grid, or None.
+        labels: Ids in `reference` of every organ.
+        affine: Of the grid.
+        names: Names to look for, "lesion" for the lesions; empty for all.
         find_deepest: Whether to look for each target's deepest voxel now.
     """
-    maps: dict[Kind, npt.NDArray[Any]] = {"organ": parts, "lesion": lesions}
-    boxes = {kind: ndimage.find_objects(label_map) for kind, label_map in maps.items()}
-    named: list[tuple[str, Kind, Sequence[int]]] = [(name, "organ", ids) for name, ids in labels.items()]
-    named += [
-        ("lesion", "lesion", [at]) for at, box in enumerate(boxes["lesion"], start=1) if box is not None
+    boxes = {"organ": _boxes(reference), "lesion": _boxes(lesions)}
+    named: list[tuple[str, Kind, Sequence[int]]] = [
+        (name, "organ", ids) for name, ids in labels.items() if not names or name in names
     ]
-    found = []
+    if not names or LESION in names:
+        named += [(LESION, "lesion", [at]) for at, box in enumerate(boxes["lesion"], start=1) if box]
+    voxel_ml = float(abs(np.linalg.det(np.asarray(affine)[:3, :3]))) / 1000
+    found, small = [], []
     for name, kind, ids in named:
-        target = _target(name, kind, ids, maps[kind], boxes[kind])
-        if target is not None and target.voxels >= min_voxels:
-            deepest = deepest_of(target, maps[kind], spacing_mm) if find_deepest else None
-            found.append(replace(target, deepest=deepest))
+        label_map = reference if kind == "organ" else lesions
+        target = None if label_map is None else _target(name, kind, ids, label_map, boxes[kind], voxel_ml)
+        if label_map is None or target is None:
+            continue
+        if target.voxels < MIN_VOXELS:
+            small.append(name)
+            continue
+        deepest = deepest_of(target, label_map, affine) if find_deepest else None
+        found.append(replace(target, deepest=deepest))
+    return found, small
+
+
+def deepest_of(target: Target, label_map: LabelMap, affine: npt.ArrayLike) -> Voxel:
+    """Return the voxel of a target that lies farthest from its border, in mm."""
+    i, j, k = (float(mm) for mm in np.linalg.norm(np.asarray(affine)[:3, :3], axis=0))
+    voxel = deepest_voxel(np.isin(label_map[target.box], target.ids), (i, j, k))
+    return voxel[0] + target.start[0], voxel[1] + target.start[1], voxel[2] + target.start[2]
+
+
+def _boxes(label_map: LabelMap | None) -> Boxes:
+    """Return the bounding box of every id from 1 on."""
+    if label_map is None:
+        return []
+    found: Boxes = ndimage.find_objects(label_map)
     return found
 
 
-def deepest_of(target: Target, label_map: npt.NDArray[Any], spacing_mm: float) -> tuple[int, int, int]:
-    """Return the voxel of a target that lies farthest from its border."""
-    box = tuple(slice(a, b) for a, b in zip(target.start, target.stop, strict=True))
-    i, j, k = deepest_voxel(np.isin(label_map[box], target.ids), (spacing_mm,) * 3)
-    return i + target.start[0], j + target.start[1], k + target.start[2]
-
-
 def _target(
-    name: str,
-    kind: Kind,
-    ids: Sequence[int],
-    label_map: npt.NDArray[Any],
-    boxes: Sequence[tuple[slice, slice, slice] | None],
+    name: str, kind: Kind, ids: Sequence[int], label_map: LabelMap, boxes: Boxes, voxel_ml: float
 ) -> Target | None:
     """Return the description of a target, or None where the case has none of it."""
     found = [box for i in ids if i <= len(boxes) and (box := boxes[i - 1]) is not None]
@@ -155,7 +152,8 @@ def _target(
         return None
     start = tuple(min(box[a].start for box in found) for a in range(3))
     stop = tuple(max(box[a].stop for box in found) for a in range(3))
-    mask = np.isin(label_map[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))], ids)
+    part = label_map[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
+    voxels = int(np.count_nonzero(np.isin(part, ids)))
     return Target(
         name,
         kind,
@@ -163,5 +161,6 @@ def _target(
         (start[0], start[1], start[2]),
         (stop[0], stop[1], stop[2]),
         None,
-        int(mask.sum()),
+        voxels,
+        voxels * voxel_ml,
     )

@@ -1,122 +1,201 @@
-"""One training episode: simulated clicks on a batch, the previous logits fed back, a loss for every prediction."""
+"""One training episode: simulated clicks on a batch, the previous logits fed back, a prediction after every click."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seganypet.models.compact import CompactSegmenter
-from seganypet.prompts import ClickPolicy, next_click
-from seganypet.training.sampling import Sample
+from seganypet.errors import UsageError
+from seganypet.models.model import ModelDescription, PromptPolicy
+from seganypet.prompts import CLICK_POLICIES, ClickPolicy, next_click
+from seganypet.training.priors import draw_prior
+from seganypet.training.sample import Sample
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+_PADDING = -1
+_BOX_CORNERS = (2, 3)
+
+
+class Network(Protocol):
+    """What an episode asks of a network; see `models.model.Segmenter`."""
+
+    def encode(self, patch: Tensor) -> Any:
+        """Return the image embedding."""
+
+    def decode(
+        self, embedding: Any, coords: Tensor | None, labels: Tensor | None, logits: Tensor | None
+    ) -> Tensor:
+        """Return low-resolution logits."""
+
+    def upscale(self, low_res_logits: Tensor) -> Tensor:
+        """Return logits at the patch's resolution."""
+
+    @property
+    def logits_size(self) -> int:
+        """Voxels along each side of the low-resolution logits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EpisodeConfig:
-    """How clicks are simulated.
+    """How a reader is simulated.
 
     Attributes:
-        clicks: Fewest and most clicks of an iteration.
-        deepest_share: Chance that a click goes to the deepest error rather than to any voxel in error.
-        prior_share: Chance that a sample starts with a part of its mask already known, as a window beside another
-            one does, or as with a mask given by the reader.
+        clicks: Fewest and most clicks of an iteration, drawn anew for every iteration (P2: 1 to 20).
+        policies: Where clicks go, as `prompts.next_click` knows it, with the share of each; they add up to 1.
+        perturbation_mm: Standard deviation of a click's random move along each axis.
+        mask_only_share: Chance that a step after the first is given the previous mask alone, without a click.
+        prior_share: Chance that a sample starts with a part of its mask known, as a window beside another one does,
+            or with a mask that a reader gave.
+        box_share: Chance that a sample starts with a box in place of a click; 0 unless the network takes boxes.
+
+    Raises:
+        UsageError: A range, share or policy that is none.
     """
 
-    clicks: tuple[int, int] = (1, 3)
-    deepest_share: float = 0.5
-    prior_share: float = 0.2
+    clicks: tuple[int, int] = (1, 20)
+    policies: tuple[tuple[ClickPolicy, float], ...] = (("uniform", 1.0),)
+    perturbation_mm: float = 0.0
+    mask_only_share: float = 0.0
+    prior_share: float = 0.0
+    box_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        fewest, most = self.clicks
+        if not 1 <= fewest <= most:
+            raise UsageError(f"clicks={self.clicks}; expected 1 <= fewest <= most")
+        for name in ("mask_only_share", "prior_share", "box_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name}={getattr(self, name)}; expected 0 to 1")
+        if not 0 <= self.perturbation_mm < math.inf:
+            raise UsageError(f"perturbation_mm={self.perturbation_mm}; expected 0 or more")
+        unknown = [policy for policy, _ in self.policies if policy not in CLICK_POLICIES]
+        if unknown or not math.isclose(sum(share for _, share in self.policies), 1):
+            raise UsageError(
+                f"policies={self.policies}; expected some of {', '.join(CLICK_POLICIES)} with shares that add up to 1"
+            )
+
+
+class Prompts:
+    """The prompts of a batch so far: points with labels, one more for every sample with each click.
+
+    Args:
+        points: Of each sample, [B, N, 3].
+        labels: 1 positive, 0 negative, -1 padding, 2 and 3 corners of a box, [B, N].
+        policy: Whether the network is shown all of them, or those of the newest step.
+    """
+
+    def __init__(self, points: Tensor, labels: Tensor, policy: PromptPolicy) -> None:
+        self._points, self._labels, self._policy = [points], [labels], policy
+
+    def add(self, points: Tensor, labels: Tensor) -> None:
+        """Add the prompts of one step."""
+        self._points.append(points)
+        self._labels.append(labels)
+
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """Return points [B, N, 3] and labels [B, N] as the network is shown them now."""
+        if self._policy == "newest":
+            return self._points[-1], self._labels[-1]
+        return torch.cat(self._points, dim=1), torch.cat(self._labels, dim=1)
 
 
 def run_episode(
-    model: CompactSegmenter, batch: Sample, loss: Loss, config: EpisodeConfig, rng: np.random.Generator
-) -> tuple[Tensor, list[float]]:
-    """Return the mean loss over the clicks, and the mean Dice after each click.
+    network: Network,
+    batch: Sample,
+    config: EpisodeConfig,
+    description: ModelDescription,
+    rng: np.random.Generator,
+) -> list[Tensor]:
+    """Return the logits after each click at the patch's resolution, float32 [B, 1, P, P, P] each [P1 eq. 1, Alg. 1].
+
+    The image embedding is computed once. The first click is each sample's anchor; every later one goes where the
+    prediction differs from the reference, positive where it misses, negative where it exceeds. Each sample's clicks
+    follow from its own seed, so they do not depend on what it shares a batch with.
 
     Args:
-        model: The network; its image embedding is computed once [P1 eq. 1].
-        batch: Patch [B, 1, P, P, P], reference [B, 1, P, P, P], anchor [B, 3].
-        loss: Of logits and reference.
-        config: How clicks are simulated.
-        rng: Source of randomness.
+        network: The network.
+        batch: What to train on.
+        config: How the reader is simulated.
+        description: Whether clicks accumulate or the newest alone is shown, and how large a voxel is.
+        rng: Of what the batch has in common: number of clicks, and which steps see the mask alone.
     """
-    reference = batch.reference
-    embedding = model.encode(batch.patch)
-    logits, coords, labels = _start(batch, config, rng)
-    total, scores = torch.zeros(()), []
-    steps = int(rng.integers(config.clicks[0], config.clicks[1] + 1))
+    rngs = [np.random.default_rng(int(seed)) for seed in batch.seed]
+    embedding = network.encode(batch.patch)
+    prompts = _first_prompts(batch, config, description.prompt_policy, rngs)
+    previous = _priors(batch, config, rngs, network.logits_size)
+    steps, predictions = int(rng.integers(config.clicks[0], config.clicks[1] + 1)), []
     for step in range(steps):
-        prediction = model.decode(embedding, coords, labels, logits)
-        total = total + loss(prediction.float(), reference.float()) / steps
-        logits = prediction.detach().float()
-        scores.append(_dice(logits > 0, reference))
+        points, labels = prompts.shown()
+        if step and rng.random() < config.mask_only_share:
+            low_res = network.decode(embedding, None, None, previous)
+        else:
+            low_res = network.decode(embedding, points, labels, previous)
+        predictions.append(network.upscale(low_res.float()))
+        previous = low_res.detach().float()
         if step + 1 < steps:
-            coords, labels = _add_clicks(coords, labels, logits > 0, reference, config, rng)
-    return total, scores
+            predicted = predictions[-1].detach() > 0
+            prompts.add(*_next_clicks(predicted, batch.reference, config, description.spacing_mm, rngs))
+    return predictions
 
 
-def _start(batch: Sample, config: EpisodeConfig, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what is known before the first click (0 = unknown), and the first click of each sample."""
-    size = batch.patch.shape[-1]
+def _first_prompts(
+    batch: Sample, config: EpisodeConfig, policy: PromptPolicy, rngs: Sequence[np.random.Generator]
+) -> Prompts:
+    """Return each sample's anchor as a positive click, or its box."""
+    clicked = batch.anchor[:, None].float()
+    positive = torch.ones(len(clicked), 1, dtype=torch.long, device=clicked.device)
+    if not config.box_share:
+        return Prompts(clicked, positive, policy)
+    boxed = torch.tensor([rng.random() < config.box_share for rng in rngs], device=clicked.device)[:, None]
+    points = torch.where(boxed[..., None], batch.box, clicked.expand(-1, 2, -1))
+    corners = torch.tensor(_BOX_CORNERS, device=clicked.device)
+    alone = torch.tensor([1, _PADDING], device=clicked.device)
+    return Prompts(points, torch.where(boxed, corners, alone), policy)
+
+
+def _priors(
+    batch: Sample, config: EpisodeConfig, rngs: Sequence[np.random.Generator], size: int
+) -> Tensor | None:
+    """Return the logits known before the first prompt, 0 where nothing is, or None where nobody knows any."""
+    if not config.prior_share:
+        return None
     logits = torch.zeros_like(batch.patch, dtype=torch.float32)
-    coords = batch.anchor[:, None].float().clamp(0, size - 1)
-    for n in range(len(logits)):
-        if rng.random() >= config.prior_share:
-            continue
-        known = _known_part(batch.anchor[n].numpy(), size, rng)
-        prior = (batch.reference[n, 0].float() * 2 - 1) * float(rng.uniform(2, 8))
-        logits[n, 0] = torch.where(known, prior, 0.0)
-        if rng.random() < 0.3:  # a prior that is off by a few voxels, all of it known
-            moved = torch.roll(prior, tuple(int(s) for s in rng.integers(-3, 4, 3)), (0, 1, 2))
-            logits[n, 0] = moved
-    return logits, coords, torch.ones(len(coords), 1, dtype=torch.long)
+    for n, rng in enumerate(rngs):
+        if rng.random() < config.prior_share:
+            logits[n, 0] = draw_prior(batch.reference[n, 0], batch.anchor[n], rng)
+    return logits if size == logits.shape[-1] else torch.nn.functional.adaptive_avg_pool3d(logits, size)
 
 
-def _known_part(anchor: npt.NDArray[np.int64], size: int, rng: np.random.Generator) -> Tensor:
-    """Return a half of the patch, bool [P, P, P], that holds the anchor."""
-    axis = int(rng.integers(3))
-    position = torch.arange(size)
-    cut = int(rng.integers(size // 4, 3 * size // 4))
-    side = position < cut if anchor[axis] < cut else position >= cut
-    shape = [1, 1, 1]
-    shape[axis] = size
-    return side.reshape(shape).expand(size, size, size)
-
-
-def _add_clicks(
-    coords: Tensor,
-    labels: Tensor,
+def _next_clicks(
     prediction: Tensor,
     reference: Tensor,
     config: EpisodeConfig,
-    rng: np.random.Generator,
+    spacing_mm: float,
+    rngs: Sequence[np.random.Generator],
 ) -> tuple[Tensor, Tensor]:
-    """Return the clicks with one more for each sample; padding where the masks agree."""
-    added, kinds = [], []
-    for n in range(len(coords)):
-        policy: ClickPolicy = "deepest" if rng.random() < config.deepest_share else "uniform"
+    """Return one more click for each sample, [B, 1, 3] and [B, 1]; padding where the masks agree."""
+    predicted, wanted = prediction.cpu().numpy(), reference.cpu().numpy()
+    names, shares = [name for name, _ in config.policies], [share for _, share in config.policies]
+    points, labels = [], []
+    for n, rng in enumerate(rngs):
+        chosen: ClickPolicy = names[int(rng.choice(len(names), p=shares))]
         click = next_click(
-            prediction[n, 0].numpy(),
-            reference[n, 0].numpy(),
-            spacing_mm=(1.0, 1.0, 1.0),
-            policy=policy,
+            predicted[n, 0],
+            wanted[n, 0],
+            spacing_mm=(spacing_mm,) * 3,
+            policy=chosen,
             generator=rng,
+            perturbation_mm=config.perturbation_mm,
         )
-        added.append(click.ijk if click else (0.0, 0.0, 0.0))
-        kinds.append(int(click.positive) if click else -1)
+        points.append(click.ijk if click else (0.0, 0.0, 0.0))
+        labels.append(int(click.positive) if click else _PADDING)
+    device = prediction.device
     return (
-        torch.cat([coords, torch.tensor(added)[:, None]], dim=1),
-        torch.cat([labels, torch.tensor(kinds)[:, None]], dim=1),
+        torch.tensor(points, device=device)[:, None],
+        torch.tensor(labels, dtype=torch.long, device=device)[:, None],
     )
-
-
-def _dice(prediction: Tensor, reference: Tensor) -> float:
-    """Return the mean Dice of a batch; references are never empty, for they hold the anchor."""
-    axes = (1, 2, 3, 4)
-    overlap = (prediction & reference).sum(axes)
-    return float((2 * overlap / (prediction.sum(axes) + reference.sum(axes)).clamp(min=1)).mean())

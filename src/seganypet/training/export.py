@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
+from torch import nn
+
+from seganypet.errors import ManifestError
 from seganypet.models.model import ModelDescription
-from seganypet.models.presets import PRESETS
 from seganypet.models.weights import save_weights
-from seganypet.training.loop import State, TrainingConfig
-from seganypet.training.recipes import TRAINING_TUMOURS
+from seganypet.training.cohort import Cohort
+from seganypet.training.config import TrainingConfig
 
-_PHANTOMS = {
+ABOUT_NAME: Final = "about.json"
+"""File beside a manifest that says what its data is: {"name", "what", "licence", "citation"}, all text."""
+
+_SIMULATION_RECORD: Final = "simulate.json"
+_PHANTOMS: Final = {
     "name": "SegAnyPET phantom",
-    "what": "simulated whole-body PET: procedural bodies; FDG, PSMA and random uptake; lesions",
+    "what": "simulated whole-body PET with exact labels",
     "licence": "Apache-2.0 (made by this package)",
 }
-_TUMOURS = {
-    "name": "Soft-tissue-Sarcoma (TCIA), crops of the IBSI validation set",
-    "what": f"real FDG PET around a tumour, patients {TRAINING_TUMOURS[0]} to {TRAINING_TUMOURS[-1]}",
-    "licence": "CC BY 3.0",
-    "citation": "Vallières M. et al. 2015, DOI 10.7937/K9/TCIA.2015.7GO2GSKS and 10.1088/0031-9155/60/14/5471; "
-    "Clark K. et al. 2013, DOI 10.1007/s10278-013-9622-7",
-}
-
-
-# Licences of the label maps that training bodies were made of, where the package knows them.
-_ANATOMIES = {
+# Licences of the label maps that simulated bodies were made of, where the package knows them.
+_ANATOMIES: Final = {
     "visible_human_male_3mm": {
         "name": "HuBMAP CCF reference organs, Visible Human male, voxelised at 3 mm",
         "what": "organ labels from which simulated bodies were made",
@@ -44,45 +43,73 @@ _ANATOMIES = {
 
 
 def export_weights(
-    state: State,
-    config: TrainingConfig,
-    phantoms: Path | None,
-    real: Path | None,
-    anatomies: Sequence[Path],
-    path: Path,
+    network: nn.Module,
     *,
-    name: str = "default",
+    config: TrainingConfig,
+    cohort: Cohort | None,
+    step: int,
+    scores: Mapping[str, float],
+    path: Path,
 ) -> ModelDescription:
-    """Write the averaged weights of a run, and their description beside them.
+    """Write weights, and a description of them that says how they came about.
 
     Args:
-        state: What `train` returned.
-        config: The recipe it was trained by.
-        phantoms: Folder of the simulated cases; None where they were simulated on the fly.
-        real: Folder of the real ones, or None.
-        anatomies: Label maps that some of the simulated bodies were made of.
+        network: What to write: a run's averaged network.
+        config: What it was trained by; its model's name becomes the weights'.
+        cohort: What it was trained on, or None where all was simulated on the fly.
+        step: Optimiser steps done.
+        scores: Of the validation, if this is the best one.
         path: Where to write; ends in `.safetensors`.
-        name: What the weights are called.
+
+    Raises:
+        WeightsError, OutputError: As for `save_weights`.
+        ManifestError: A file that says what data is cannot be read.
     """
-    counts = {
-        name: len(list(folder.glob("*/case.json"))) if folder else 0
-        for name, folder in (("simulated_cases", phantoms), ("real_tumours", real))
-    }
-    stems = [anatomy.name.split(".")[0] for anatomy in anatomies]
-    data = [_PHANTOMS, *(_ANATOMIES.get(s, {"name": s, "licence": "unknown"}) for s in stems)]
     description = replace(
-        PRESETS["compact"],
-        name=name,
-        config=asdict(config.architecture),
-        licence="Apache-2.0",
-        training_data=[*data, _TUMOURS] if real else data,
+        config.model,
+        training_data=_training_data(config, cohort),
         training={
-            "recipe": "compact",
-            "steps": state.step,
-            "minutes": round(state.seconds / 60, 1),
-            **counts,
-            "config": asdict(config),
+            **config.model.training,
+            "recipe": config.recipe,
+            "steps": step,
+            **({} if cohort is None else {"cohort": cohort.summary()}),
+            "config": {name: part for name, part in config.as_dict().items() if name != "model"},
         },
+        metrics={"validation while training, on patches": dict(scores)} if scores else {},
         date=datetime.now(UTC).date().isoformat(),
     )
-    return save_weights(state.average, description, path)
+    return save_weights(network, description, path)
+
+
+def _training_data(config: TrainingConfig, cohort: Cohort | None) -> list[Mapping[str, str]]:
+    """Return what was trained on, with licences, earlier trainings of the weights included."""
+    entries = list(config.model.training_data)
+    if config.on_the_fly is not None:
+        entries.append(_PHANTOMS)
+    for manifest in () if cohort is None else cohort.manifests:
+        entries += _described(manifest)
+    return [entry for at, entry in enumerate(entries) if entry not in entries[:at]]
+
+
+def _described(manifest: Path) -> Iterator[Mapping[str, str]]:
+    """Yield what a manifest's data is, as far as files beside it tell."""
+    about, record = manifest.with_name(ABOUT_NAME), manifest.with_name(_SIMULATION_RECORD)
+    if about.exists():
+        yield {key: str(value) for key, value in _read(about).items()}
+    elif record.exists():
+        yield _PHANTOMS
+        for anatomy in _read(record).get("config", {}).get("anatomies", []):
+            stem = Path(anatomy).name.split(".")[0]
+            yield _ANATOMIES.get(stem, {"name": stem, "licence": "unknown"})
+    else:
+        yield {"name": f"{manifest.resolve().parent.name}/{manifest.name}", "licence": "unknown"}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ManifestError(f"{path}: cannot be read as JSON ({error}); correct or remove it") from error
+    if not isinstance(content, dict):
+        raise ManifestError(f"{path}: holds no object; give name, what, licence and citation, or remove it")
+    return content

@@ -1,248 +1,241 @@
-"""The training loop: bounded by time, resumable, one checkpoint that is always whole."""
+"""The training loop: exact after a resume, whole in its files, stopped rather than spoilt by numbers that are not."""
 
 from __future__ import annotations
 
-import copy
-import json
 import math
-import pickle
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch import nn
+from torch.amp.grad_scaler import GradScaler
 
-from seganypet.errors import SegAnyPETError
-from seganypet.models.compact import CompactConfig, CompactSegmenter
-from seganypet.training.episode import EpisodeConfig, Loss, run_episode
-from seganypet.training.on_the_fly import FlyingConfig, SimulatedPatches
-from seganypet.training.sampling import PatchStream, Sample, SamplingConfig, Seed, load_all
+from seganypet.errors import OutputError, UsageError
+from seganypet.training.checkpoint import (
+    FILE_NAME,
+    as_json,
+    read_checkpoint,
+    require_same_recipe,
+    write_checkpoint,
+)
+from seganypet.training.distributed import ALONE, Processes
+from seganypet.training.journal import Journal, prepare_run_folder
+from seganypet.training.loop_config import LoopConfig
+from seganypet.training.optimisation import build_optimiser, build_schedule, schedule_factor
+from seganypet.training.sample import Sample
+from seganypet.training.state import State, averaged
+from seganypet.training.step import TERMS, take_step
+from seganypet.training.stopping import StopRequests
+from seganypet.training.tally import Tally
 
+__all__ = ["Batches", "LoopConfig", "OnBest", "Validate", "train"]
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """A training recipe.
-
-    Attributes:
-        architecture: Sizes of the network.
-        sampling: How patches are drawn.
-        episode: How clicks are simulated.
-        batch_size: Patches per step.
-        learning_rate: Peak of the schedule: linear warm-up, then a cosine to 0 over the time given.
-        weight_decay: Of AdamW.
-        warmup_steps: Steps of warm-up.
-        clip_norm: Largest norm of the gradient.
-        ema_decay: Of the moving average of the weights, which is what is shipped.
-        minutes: Time to train.
-        seed: Of everything random.
-        on_the_fly: How scans are simulated while training; None: they are on disk.
-    """
-
-    architecture: CompactConfig = field(default_factory=CompactConfig)
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    episode: EpisodeConfig = field(default_factory=EpisodeConfig)
-    batch_size: int = 4
-    learning_rate: float = 6e-4
-    weight_decay: float = 0.02
-    warmup_steps: int = 150
-    clip_norm: float = 1.0
-    ema_decay: float = 0.998
-    minutes: float = 60.0
-    seed: int = 0
-    on_the_fly: FlyingConfig | None = None
-
-
-@dataclass
-class State:
-    """Everything that changes while training; `average` holds the weights that are shipped."""
-
-    model: CompactSegmenter
-    average: CompactSegmenter
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    seconds: float = 0.0
-
-    def dump(self, config: TrainingConfig) -> dict[str, Any]:
-        """Return all of it, and the recipe, as a checkpoint."""
-        return {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "config": asdict(config),
-        }
+Batches = Callable[[int], Iterator[Sample]]
+Validate = Callable[[nn.Module, int], Mapping[str, float]]
+OnBest = Callable[[nn.Module, int, Mapping[str, float]], None]
 
 
 def train(
     run: Path,
-    phantoms: Path | None,
-    real: Path | None,
-    config: TrainingConfig,
+    objective: nn.Module,
+    batches: Batches,
+    config: LoopConfig,
     *,
-    resume: bool = False,
-    log_every: int = 20,
+    recipe: Mapping[str, Any],
+    resume: bool,
+    validate: Validate | None = None,
+    on_best: OnBest | None = None,
+    stop_after_s: float | None = None,
+    processes: Processes = ALONE,
+    inputs: Sequence[Path] = (),
 ) -> State:
-    """Return the state after training for the time given; `run/checkpoint.pt` holds all of it.
+    """Return the state after the last step, or where the training was stopped; `run` tells its story.
+
+    SIGTERM, SIGINT and the time limit let the step finish and save. A run that was stopped or killed and then resumed
+    ends with the very weights of one that was not, if the processes, their threads and the machine are the same and,
+    on GPUs, as far as their kernels always add in the same order.
 
     Args:
-        run: Folder for checkpoint and log.
-        phantoms: Folder of cases written by `save_case`; None where the recipe simulates on the fly.
-        real: Folder of real cases, or None.
-        config: The recipe.
-        resume: Continue `run/checkpoint.pt`.
-        log_every: Steps between lines of `run/log.jsonl`.
+        run: Folder for the checkpoint and the journal; all processes must see the same.
+        objective: What is minimised: its forward takes a batch and the step and returns an `Outcome`; its `network`
+            is what is trained.
+        batches: Gives this process's batches from a step on, `accumulation` for each step.
+        config: How to train.
+        recipe: The resolved configuration; a run is resumed with the same one only.
+        resume: Continue the run in the folder.
+        validate: Returns the scores of a network, the same in all processes; "score" is the one that counts.
+        on_best: Called in the first process with the network, the step and the scores, whenever the score is the
+            highest so far.
+        stop_after_s: Stop after this time, in seconds.
+        processes: Those that train together.
+        inputs: Files that are trained on, for the record.
 
     Raises:
-        SegAnyPETError: The loss is not finite, there are no cases, or there is a checkpoint that cannot be continued
-            or is not to be (`resume`).
+        TrainingError: Loss or gradient is not finite; the batches end too early; the folder holds another run, or a
+            damaged one.
+        UsageError: The network does not have the papers' three parts, or the recipe no JSON form.
+        OutputError: The folder cannot be written to.
     """
-    if config.on_the_fly is None and not load_all(phantoms):
-        raise SegAnyPETError(
-            f"{phantoms}: no training cases with targets; write some with save_case, or simulate on the fly"
-        )
-    if real is not None and not load_all(real):
-        raise SegAnyPETError(f"{real}: no real cases with targets; give another folder, or none")
-    run.mkdir(parents=True, exist_ok=True)
-    state = _begin(run / "checkpoint.pt", config, resume)
-    rng = np.random.default_rng([config.seed, state.step])
-    loss, batches = dice_cross_entropy(), _batches(phantoms, real, config, (config.seed, state.step))
-    saved, recent = time.monotonic(), []
-    while state.seconds < config.minutes * 60:
-        started = time.monotonic()
-        value, scores = train_step(state, next(batches), loss, config, rng)
-        recent.append((value, scores[0], scores[-1]))
-        state.step += 1
-        state.seconds += time.monotonic() - started
-        if state.step % log_every == 0:
-            _log(run / "log.jsonl", state, recent)
-            recent = []
-        if time.monotonic() - saved > 120:
-            _save(run / "checkpoint.pt", state.dump(config))
-            saved = time.monotonic()
-    _save(run / "checkpoint.pt", state.dump(config))
-    return state
-
-
-def dice_cross_entropy() -> Loss:
-    """Return Dice + cross-entropy on the sigmoid, squared predictions [P1 §3.3, P2 Methods]."""
-    from monai.losses.dice import DiceCELoss
-
-    loss: Loss = DiceCELoss(sigmoid=True, squared_pred=True)
-    return loss
-
-
-def fresh_state(config: TrainingConfig) -> State:
-    """Return the state before the first step; its weights follow from the seed."""
-    torch.manual_seed(config.seed)
-    model = CompactSegmenter(config.architecture)
-    model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
-    )
-    return State(model, copy.deepcopy(model).requires_grad_(False), optimiser)
-
-
-def _begin(checkpoint: Path, config: TrainingConfig, resume: bool) -> State:
-    state = fresh_state(config)
-    if not checkpoint.exists():
-        return state
-    if not resume:
-        raise SegAnyPETError(f"{checkpoint} exists; continue it with --resume or choose another folder")
-    stored = _load(checkpoint)
-    if stored["config"]["architecture"] != asdict(config.architecture):
-        raise SegAnyPETError(f"{checkpoint} holds a network of other sizes; choose another folder")
-    now = asdict(config)
-    for name in ("sampling", "on_the_fly"):
-        if stored["config"].get(name) != now[name]:
-            raise SegAnyPETError(
-                f"{checkpoint} was trained with another {name}; resume with the same, or choose another folder"
-            )
-    state.model.load_state_dict(stored["model"])
-    state.average.load_state_dict(stored["average"])
-    state.optimiser.load_state_dict(stored["optimiser"])
-    state.step, state.seconds = stored["step"], stored["seconds"]
-    return state
-
-
-def _load(checkpoint: Path) -> dict[str, Any]:
+    loop = _Loop(run, objective, config, recipe, processes)
+    has_checkpoint = processes.on_first(lambda: prepare_run_folder(run, recipe, resume=resume))
+    if has_checkpoint:
+        processes.each(loop.restore)
+    state, journal = loop.state, loop.journal
+    processes.on_first(lambda: journal.begin(state.step, inputs))
+    if resume and not has_checkpoint:
+        journal.say(f"{run} has no checkpoint yet: beginning with the first step")
     try:
-        stored: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        why = str(error).partition("\n")[0] or type(error).__name__
-        raise SegAnyPETError(f"{checkpoint} cannot be read ({why}); remove it to start anew") from error
-    return stored
-
-
-def _batches(
-    phantoms: Path | None, real: Path | None, config: TrainingConfig, seed: Seed
-) -> Iterator[Sample]:
-    stream: IterableDataset[Sample]
-    if config.on_the_fly is not None:
-        stream = SimulatedPatches(config.on_the_fly, config.sampling, seed, real=real)
+        with StopRequests(stop_after_s) as stop_requests:
+            loop.go_on(batches, stop_requests, validate, on_best)
+    except BaseException as error:
+        with suppress(OutputError):  # the error that led here is the one to report
+            journal.end("failed", f"{type(error).__name__}: {error}", state.step)
+        raise
+    if state.stopped_by:
+        message = f"stopped by {state.stopped_by} after step {state.step}; continue with --resume"
     else:
-        stream = PatchStream(phantoms, real, config.sampling, seed)
-    if config.on_the_fly is not None and config.on_the_fly.device != "cpu":
-        return iter(DataLoader(stream, batch_size=config.batch_size))
-    return iter(DataLoader(stream, batch_size=config.batch_size, num_workers=1, prefetch_factor=4))
+        message = f"all {state.step} steps are done"
+    journal.say(message)
+    journal.end("stopped" if state.stopped_by else "finished", message, state.step)
+    return state
 
 
-def train_step(
-    state: State, batch: Sample, loss: Loss, config: TrainingConfig, rng: np.random.Generator
-) -> tuple[float, list[float]]:
-    """Train on one batch; return the loss and the Dice after each click."""
-    for group in state.optimiser.param_groups:
-        group["lr"] = _learning_rate(state, config)
-    with torch.autocast("cpu", torch.bfloat16):
-        total, scores = run_episode(state.model, batch, loss, config.episode, rng)
-    _require_finite("loss", total, state)
-    state.optimiser.zero_grad(set_to_none=True)
-    total.backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
-    _require_finite("gradient", norm, state)  # before it can reach weights and checkpoint
-    state.optimiser.step()
-    _update_average(state, config.ema_decay)
-    return float(total.detach()), scores
+class _Loop:
+    """A training under way in one process."""
 
-
-def _require_finite(what: str, value: Tensor, state: State) -> None:
-    if not torch.isfinite(value):
-        raise SegAnyPETError(
-            f"the {what} is {float(value.detach())} at step {state.step}; lower the learning rate and resume"
+    def __init__(
+        self,
+        run: Path,
+        objective: nn.Module,
+        config: LoopConfig,
+        recipe: Mapping[str, Any],
+        processes: Processes,
+    ) -> None:
+        self.checkpoint, self.config, self.recipe, self.processes = run / FILE_NAME, config, recipe, processes
+        self.objective = objective.to(processes.device)
+        self.model = processes.wrap(self.objective)  # also gives all processes the first one's weights
+        network = self.objective.network
+        assert isinstance(network, nn.Module)
+        optimiser = build_optimiser(network, config.optimiser)
+        self.state = State(
+            network=network,
+            average=network if config.ema_decay is None else averaged(network),
+            optimiser=optimiser,
+            schedule=build_schedule(optimiser, config.schedule, config.steps),
+            scaler=GradScaler(processes.device.type, enabled=config.precision == "float16"),
         )
+        self.journal = Journal(run, recipe, processes, config.steps)
+        self._saved = time.monotonic()
+
+    def restore(self) -> None:
+        """Continue from the checkpoint."""
+        stored = read_checkpoint(self.checkpoint)
+        require_same_recipe(as_json(self.recipe), stored["recipe"], self.checkpoint)
+        self.state.restore(stored, self.checkpoint)
+        if not self.processes.is_first:
+            self.state.tally = Tally()  # the first one's holds what all had
+
+    def go_on(
+        self,
+        batches: Batches,
+        stop_requests: StopRequests,
+        validate: Validate | None,
+        on_best: OnBest | None,
+    ) -> None:
+        """Train until the last step, or until any process is asked to stop."""
+        state, config = self.state, self.config
+        self.objective.train()
+        source = batches(state.step) if state.step < config.steps else iter(())
+        while state.step < config.steps:
+            began = time.monotonic()
+            stop, save = take_step(
+                state,
+                self.model,
+                source,
+                config,
+                self.processes,
+                wishes=lambda: (bool(stop_requests.reason), self._save_is_due()),
+                checkpoint=self.checkpoint,
+            )
+            self._count(time.monotonic() - began)
+            last = state.step == config.steps
+            if last or state.step % config.log_every == 0:
+                self._log()
+            validated = validate is not None and self._validation_is_due()
+            if validate is not None and validated:
+                self._validate(validate, on_best)
+            if save or stop or last or validated:
+                self._save()
+            if stop and not last:
+                reasons = self.processes.gather(stop_requests.reason)
+                state.stopped_by = next(reason for reason in reasons if reason)
+                return
+
+    def _save_is_due(self) -> bool:
+        return self.processes.is_first and time.monotonic() - self._saved >= self.config.save_every_s
+
+    def _validation_is_due(self) -> bool:
+        step, every = self.state.step, self.config.validate_every
+        return step == self.config.steps or (every > 0 and step % every == 0)
+
+    def _count(self, seconds: float) -> None:
+        """Take up the time of a step, by the first process's clock."""
+        self.state.seconds += seconds
+        if self.processes.is_first:
+            self.state.tally.add({"seconds": seconds})
+        self.journal.advance(self.state.step)
+
+    def _log(self) -> None:
+        """Write what happened since the last line."""
+        state, tally = self.state, self.state.tally
+        tally.pool(self.processes)
+        factor = schedule_factor(self.config.schedule, self.config.steps, state.step - 1)
+        terms = (name for name in tally.series if name.startswith(TERMS))
+        line: dict[str, Any] = {
+            "step": state.step,
+            "seconds": round(state.seconds, 2),
+            "samples_per_second": _shortened(tally.total("samples") / max(tally.total("seconds"), 1e-9)),
+            "loss": _shortened(tally.mean("loss")),
+            "terms": {name.removeprefix(TERMS): _shortened(tally.mean(name)) for name in sorted(terms)},
+            "gradient_norm": _shortened(tally.mean("gradient_norm")),
+            "learning_rate": {
+                group["name"]: _shortened(group["initial_lr"] * factor)
+                for group in state.optimiser.param_groups
+            },
+        }
+        if self.config.precision == "float16":
+            line["skipped_steps"] = state.skipped
+        self.processes.on_first(lambda: self.journal.log(line))
+        state.tally = Tally()
+
+    def _validate(self, validate: Validate, on_best: OnBest | None) -> None:
+        """Score the average, and hand it over where it is the best so far."""
+        state = self.state
+        state.average.eval()
+        scores = dict(validate(state.average, state.step))
+        self.objective.train()  # the network may be its own average
+        if "score" not in scores:
+            raise UsageError(f'the validation gives {", ".join(scores) or "nothing"}; "score" is needed')
+        finite = {name: value if math.isfinite(value) else None for name, value in scores.items()}
+        self.processes.on_first(lambda: self.journal.validated(state.step, finite))
+        score = finite["score"]
+        if score is None or (state.best is not None and score <= state.best):
+            return
+        state.best = score
+        if on_best is not None:
+            self.processes.on_first(lambda: on_best(state.average, state.step, scores))
+
+    def _save(self) -> None:
+        """Write the checkpoint, with the tallies of all processes."""
+        self.state.tally.pool(self.processes)
+        self.processes.on_first(
+            lambda: write_checkpoint(self.checkpoint, self.state.dump(as_json(self.recipe)))
+        )
+        self._saved = time.monotonic()
 
 
-def _learning_rate(state: State, config: TrainingConfig) -> float:
-    done = min(1.0, state.seconds / (config.minutes * 60))
-    return (
-        config.learning_rate
-        * min(1.0, (state.step + 1) / config.warmup_steps)
-        * (1 + math.cos(math.pi * done))
-        / 2
-    )
-
-
-def _update_average(state: State, decay: float) -> None:
-    decay = min(decay, (1 + state.step) / (10 + state.step))
-    averages: list[Tensor] = list(state.average.parameters())
-    torch._foreach_lerp_(averages, [p.detach() for p in state.model.parameters()], 1 - decay)
-
-
-def _log(path: Path, state: State, recent: list[tuple[float, float, float]]) -> None:
-    loss, first, last = (float(np.mean(column)) for column in zip(*recent, strict=True))
-    line = {"step": state.step, "minutes": round(state.seconds / 60, 2), "loss": round(loss, 4)}
-    line |= {"dice_first_click": round(first, 4), "dice_last_click": round(last, 4)}
-    with path.open("a") as log:
-        log.write(json.dumps(line) + "\n")
-
-
-def _save(path: Path, content: dict[str, Any]) -> None:
-    """Write a checkpoint that survives a kill at any moment."""
-    partial = path.with_suffix(".partial")
-    torch.save(content, partial)
-    partial.replace(path)
+def _shortened(value: float | None) -> float | None:
+    """Return six digits of a number."""
+    return None if value is None else float(f"{value:.6g}")

@@ -5,101 +5,194 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import Dataset, get_worker_info
 
 from seganypet.errors import UsageError
 from seganypet.phantom import label_groups
 from seganypet.phantom.anatomy import Anatomy
 from seganypet.phantom.stream import Block, StreamConfig, blocks, render_blocks
 from seganypet.targets import ORGANS
-from seganypet.training.cases import CachedCase, targets_of
-from seganypet.training.sampling import Sample, SamplingConfig, Seed, draw_sample, load_all, seeds_of
+from seganypet.training.balance import draw_lesion, lesions_by_size
+from seganypet.training.cases import CachedCase, Target, targets_of
+from seganypet.training.cutting import PatchFormat
+from seganypet.training.datasets import Seed, rng_of, seeds_of
+from seganypet.training.sample import Sample
+from seganypet.training.sampling import SamplingConfig, draw_sample
 
-_MOST_EMPTY = 50
+_DRAWING: Final = 3
+_BODIES: Final = 4
+_MOST_EMPTY: Final = 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlyingConfig:
     """How much is simulated for each patch.
 
+    Sample n comes from lane n modulo `lanes`. Each lane goes through bodies of its own, one block after the other, so
+    that the samples of a batch come from different bodies, and lanes change bodies at different times. Where `lanes`
+    is a multiple of batch size × processes × workers of each, every lane is served by one worker alone, and nothing is
+    simulated twice; with other numbers the samples are the same, but some blocks are simulated by several workers.
+
     Attributes:
         stream: What is simulated.
-        patches_per_block: Patches drawn from a block before it makes place for a new one.
-        pool: Blocks that patches are drawn from at a time, so that those of a batch differ.
-        batch: Blocks that are rendered together.
-        device: Where they are rendered. On a GPU, patches are drawn in the training process, without workers.
+        patches_per_block: Patches drawn from a block before the lane goes on to the next.
+        lanes: Bodies that patches are drawn from at a time; each costs the worker that serves it about 40 MB.
+        batch: Blocks of a lane that are rendered together.
+        device: Where they are rendered. On a GPU, samples are prepared in the training process, without workers.
 
     Raises:
-        UsageError: A count below 1, or voxels that are not cubic.
+        UsageError: A count below 1.
     """
 
     stream: StreamConfig = field(default_factory=StreamConfig)
     patches_per_block: int = 16
-    pool: int = 6
+    lanes: int = 8
     batch: int = 1
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if min(self.patches_per_block, self.pool, self.batch) < 1:
-            raise UsageError(f"{self}: patches_per_block, pool and batch must be 1 or more")
-        spacing = self.stream.phantom.spacing_mm
-        if spacing is None or len(set(spacing)) > 1:
-            raise UsageError(f"spacing_mm {spacing} of patches to train on; expected cubic voxels")
+        if min(self.patches_per_block, self.lanes, self.batch) < 1:
+            raise UsageError(f"{self}: patches_per_block, lanes and batch must be 1 or more")
+
+    @property
+    def blocks_per_body(self) -> int:
+        """Blocks that a lane takes of one body."""
+        return self.stream.patients_per_body * self.stream.blocks_per_patient
 
 
-class SimulatedPatches(IterableDataset[Sample]):
-    """An endless, seeded stream of patches of simulated scans; each worker simulates its own.
+class SimulatedPatches(Dataset[Sample]):
+    """Patches of simulated scans; without end, so it has no length.
 
     Args:
         config: What is simulated, and how many patches each block gives.
-        sampling: How patches are drawn.
+        form: What the network expects; blocks are resampled to it.
+        sampling: How patches are drawn; shares of qualities and manifests play no part.
         seed: Of everything.
-        real: Folder of real cases that some of the patches come from, or None.
         anatomies: Bodies to use in place of procedural ones.
     """
 
     def __init__(
         self,
         config: FlyingConfig,
+        form: PatchFormat,
         sampling: SamplingConfig,
         seed: Seed,
         *,
-        real: Path | None = None,
         anatomies: Sequence[Anatomy] = (),
     ) -> None:
-        self.config, self.sampling, self.seed, self.real = config, sampling, seed, real
-        self.anatomies = anatomies
+        self.config, self.form, self.sampling, self.seed = config, form, sampling, seed
+        self._blocks = _Blocks(config, seed, anatomies)
 
-    def __iter__(self) -> Iterator[Sample]:
-        """Yield samples; each worker has its own seed."""
-        worker = get_worker_info()
-        seeds = [*seeds_of(self.seed), worker.id if worker else 0]
-        rng = np.random.default_rng([*seeds, 1])
-        source = self._cases(blocks([*seeds, 2], self.config.stream, self.anatomies))
-        real, pool = load_all(self.real), list(islice(source, self.config.pool))
-        for drawn in range(1, 2**62):
-            cases = real if real and rng.random() < self.sampling.real_share else pool
-            yield draw_sample(cases[int(rng.integers(len(cases)))], self.sampling, rng)
-            if drawn % self.config.patches_per_block == 0:
-                pool[(drawn // self.config.patches_per_block) % len(pool)] = next(source)
+    def __getitem__(self, number: int) -> Sample:
+        """Return a sample by its number, 0 or above.
 
-    def _cases(self, source: Iterator[Block]) -> Iterator[CachedCase]:
-        spacing_mm = self.config.stream.phantom.spacing_mm or (4.0, 4.0, 4.0)
-        organs = {name: ids for name, ids in label_groups().items() if name in ORGANS}
-        empty = 0
-        while True:
-            batch = list(islice(source, self.config.batch))
-            _, images = render_blocks(batch, spacing_mm, self.config.device)
-            suv, instances = images.suv.cpu().numpy(), images.lesions.cpu().numpy()
-            for block, image, lesions in zip(batch, suv, instances, strict=True):
-                targets = targets_of(block.tissues, lesions, organs, spacing_mm[0])
-                empty = 0 if targets else empty + 1
-                if empty > _MOST_EMPTY:
-                    raise UsageError(
-                        f"{empty} blocks of {self.config.stream.shape} voxels without any target; make them larger"
-                    )
-                if targets:
-                    yield CachedCase(image, block.tissues, lesions, tuple(targets), spacing_mm[0])
+        Raises:
+            UsageError: A worker would have to render on a GPU; or no block holds any target.
+        """
+        if self.config.device != "cpu" and get_worker_info() is not None:
+            raise UsageError(f"scans are simulated on {self.config.device}, by one process; use 0 workers")
+        lane, position = number % self.config.lanes, number // self.config.lanes
+        # Each lane begins at another block of its first body.
+        at = (
+            position // self.config.patches_per_block
+            + lane * self.config.blocks_per_body // self.config.lanes
+        )
+        case = self._blocks.case_from(lane, at)
+        rng = rng_of(self.seed, _DRAWING, number)
+        target = choose_target(case.targets, self.sampling.lesion_share, rng)
+        return draw_sample(case, target, self.form, self.sampling, rng)
+
+
+def choose_target(targets: Sequence[Target], lesion_share: float | None, rng: np.random.Generator) -> Target:
+    """Return a lesion or an organ of one case, balanced as among the cases of a cohort; see `balance`.
+
+    Args:
+        targets: One or more.
+        lesion_share: Chance of a lesion where there is a choice; None: by number of targets.
+        rng: Source of randomness.
+    """
+    organs = [target for target in targets if target.kind == "organ"]
+    lesions = len(targets) - len(organs)
+    share = lesions / len(targets) if lesion_share is None else lesion_share
+    if lesions and (not organs or rng.random() < share):
+        return targets[draw_lesion(lesions_by_size(targets), rng)]
+    return organs[rng.integers(len(organs))]
+
+
+class _Blocks:
+    """The rendered blocks of all lanes: each a pure function of seed, lane and number; those in use are kept."""
+
+    def __init__(self, config: FlyingConfig, seed: Seed, anatomies: Sequence[Anatomy]) -> None:
+        self._config, self._seed, self._anatomies = config, seed, anatomies
+        self._organs = {name: ids for name, ids in label_groups().items() if name in ORGANS}
+        self._bodies: dict[int, _Body] = {}
+        self._kept: dict[int, dict[tuple[int, int], list[CachedCase]]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what can be simulated again: a worker begins without it."""
+        return {**self.__dict__, "_bodies": {}, "_kept": {}}
+
+    def case_from(self, lane: int, number: int) -> CachedCase:
+        """Return a lane's first block with a target, from a number on."""
+        kept = self._kept.setdefault(lane, {})
+        for at in range(number, number + _MOST_EMPTY):
+            group, member = self._group_of(at)
+            if group not in kept:
+                kept[group] = self._render(self._cut(lane, *group))
+            case = kept[group][member]
+            if case.targets:
+                first, _ = self._group_of(number)
+                self._kept[lane] = {key: cases for key, cases in kept.items() if first <= key <= group}
+                return case
+        raise UsageError(
+            f"{_MOST_EMPTY} blocks of {self._config.stream.shape} voxels without any target; make them larger"
+        )
+
+    def _group_of(self, number: int) -> tuple[tuple[int, int], int]:
+        """Return body and group of a lane's block, and its place in the group."""
+        chunk, at = divmod(number, self._config.blocks_per_body)
+        group, member = divmod(at, self._config.batch)
+        return (chunk, group), member
+
+    def _cut(self, lane: int, chunk: int, group: int) -> list[Block]:
+        """Return the blocks of a group; a lane's body is kept, and gives them in order."""
+        first = group * self._config.batch
+        body = self._bodies.get(lane)
+        if body is None or body.chunk != chunk or body.given > first:
+            seeds = (*seeds_of(self._seed), _BODIES, lane, chunk)
+            body = self._bodies[lane] = _Body(chunk, blocks(seeds, self._config.stream, self._anatomies))
+        stop = min(first + self._config.batch, self._config.blocks_per_body)
+        found = list(islice(body.blocks, first - body.given, stop - body.given))
+        body.given = stop
+        return found
+
+    def _render(self, batch: Sequence[Block]) -> list[CachedCase]:
+        spacing_mm = self._config.stream.phantom.spacing_mm or (4.0, 4.0, 4.0)
+        affine = np.diag([*spacing_mm, 1.0])
+        _, images = render_blocks(batch, spacing_mm, self._config.device)
+        suv, instances = images.suv.cpu().numpy(), images.lesions.cpu().numpy()
+        cases = []
+        for block, image, lesions in zip(batch, suv, instances, strict=True):
+            targets, _ = targets_of(block.tissues, lesions, self._organs, affine)
+            cases.append(
+                CachedCase(
+                    suv=image.copy(),  # a part of a larger array, which must not be kept
+                    reference=block.tissues,
+                    lesions=lesions.copy(),
+                    affine=affine,
+                    targets=tuple(targets),
+                )
+            )
+        return cases
+
+
+@dataclass
+class _Body:
+    """A lane's body: its number, its blocks, and how many of these were taken."""
+
+    chunk: int
+    blocks: Iterator[Block]
+    given: int = 0

@@ -1,28 +1,165 @@
-"""Training recipes: functions that return a configuration, named after what they train."""
+"""Training recipes: functions that return a configuration, named after where it comes from.
+
+What a paper leaves open is ours, and said so here and in docs/training.md.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Final
+
+from seganypet.models.compact import CompactConfig
+from seganypet.models.presets import PRESETS
 from seganypet.phantom import PhantomConfig
 from seganypet.phantom.stream import StreamConfig
-from seganypet.training.loop import TrainingConfig
+from seganypet.training.cases import LESION
+from seganypet.training.config import TrainingConfig
+from seganypet.training.cpcl import CPCLConfig
+from seganypet.training.episode import EpisodeConfig
+from seganypet.training.loop_config import LoopConfig
 from seganypet.training.on_the_fly import FlyingConfig
+from seganypet.training.optimisation import OptimiserConfig, ScheduleConfig
+from seganypet.training.sampling import SamplingConfig
+from seganypet.training.validation import ValidationConfig
 
-# By patient: STS_002 to STS_024 may train, STS_025 to STS_034 validate and are never read here.
-TRAINING_TUMOURS = tuple(f"STS_{n:03d}" for n in range(2, 25))
-# Seeds below are for demonstrations and tests, seeds from 900,000 on for tuning and validation.
-FIRST_TRAINING_SEED = 1000
+PETS_5K_ORGANS: Final = ("liver", "kidney_left", "kidney_right", "heart", "spleen")
+"""The five organs that P1 trains on."""
+
+# Patches centred on a voxel of the target, flipped on three axes and not changed otherwise [P1 Fig. 6, P2 Methods].
+_FLIPS_ONLY: Final = SamplingConfig(
+    lesion_share=None, near=0.0, beside_share=0.0, zoom_share=0.0, uptake_scale=0.0
+)
+_RATE_P2: Final = OptimiserConfig(learning_rate=8e-5, prompt_and_decoder_factor=0.1, weight_decay=0.1)
 
 
-def compact(*, minutes: float = 73.0, seed: int = 0) -> TrainingConfig:
-    """Return the recipe of the shipped compact weights: simulated scans and real tumours, two CPU cores."""
-    return TrainingConfig(minutes=minutes, seed=seed)
+def pets_5k() -> TrainingConfig:
+    """Return P1's recipe: CPCL on few labels of high and many of low quality, five organs [P1 §3.3, §4.1, §B.2].
+
+    Batches of 12 for each of 4 GPUs, gradients accumulated over 20 of them, 200 epochs. Ours: every fourth patch is of
+    high quality, and H; 11 clicks and mask-only steps are those of the released code.
+    """
+    return TrainingConfig(
+        recipe="pets-5k",
+        model=PRESETS["papers"],
+        targets=PETS_5K_ORGANS,
+        sampling=replace(_FLIPS_ONLY, hq_share=0.25),
+        episode=EpisodeConfig(clicks=(11, 11), mask_only_share=0.2),
+        cpcl=CPCLConfig(),
+        batch_size=12,
+        epochs=200,
+        loop=LoopConfig(
+            optimiser=OptimiserConfig(learning_rate=8e-4, weight_decay=0.1),
+            schedule=ScheduleConfig(kind="multistep", milestones=(120 / 200, 180 / 200), gamma=0.1),
+            steps=1,
+            accumulation=20,
+        ),
+    )
 
 
-def training_phantoms() -> PhantomConfig:
-    """Return what the simulated scans are like: FDG, PSMA and random uptake, many lesions."""
-    return PhantomConfig(tracer="mixed", lesion_count=(8, 25))
+def petwb_seg11k() -> TrainingConfig:
+    """Return P2's recipe: organs and lesions, 1 to 20 clicks, CPCL off [P2 Methods].
+
+    Batches of 12 for each of 8 GPUs in mixed precision, 500 epochs with milestones at 120 and 180.
+    """
+    return TrainingConfig(
+        recipe="petwb-seg11k",
+        model=PRESETS["papers"],
+        sampling=_FLIPS_ONLY,
+        episode=EpisodeConfig(clicks=(1, 20)),
+        batch_size=12,
+        epochs=500,
+        loop=LoopConfig(
+            optimiser=_RATE_P2,
+            schedule=ScheduleConfig(kind="multistep", milestones=(120 / 500, 180 / 500), gamma=0.1),
+            steps=1,
+            precision="float16",
+        ),
+    )
+
+
+def segany_pet_lesion() -> TrainingConfig:
+    """Return the recipe of SegAnyPET-Lesion: 200 further epochs on lesions alone, from weights [P2 Methods].
+
+    Ours: the rates begin anew as in P2's recipe, with milestones at the same epochs.
+    """
+    general = petwb_seg11k()
+    schedule = ScheduleConfig(kind="multistep", milestones=(120 / 200, 180 / 200), gamma=0.1)
+    return replace(
+        general,
+        recipe="segany-pet-lesion",
+        targets=(LESION,),
+        epochs=200,
+        fine_tunes=True,
+        loop=replace(general.loop, schedule=schedule),
+    )
+
+
+def compact() -> TrainingConfig:
+    """Return the recipe of our own weights: a compact network for CPUs, organs and lesions, clicks, masks and boxes."""
+    model = replace(PRESETS["compact"], config=asdict(CompactConfig(boxes=True)), boxes=True, bfloat16=True)
+    return TrainingConfig(
+        recipe="compact",
+        model=model,
+        episode=EpisodeConfig(
+            clicks=(1, 4),
+            policies=(("uniform", 0.5), ("deepest", 0.5)),
+            mask_only_share=0.1,
+            prior_share=0.2,
+            box_share=0.15,
+        ),
+        batch_size=4,
+        loop=LoopConfig(
+            optimiser=OptimiserConfig(learning_rate=6e-4, weight_decay=0.02, betas=(0.9, 0.98)),
+            schedule=ScheduleConfig(kind="cosine", warmup_steps=150),
+            steps=3300,
+            precision="bfloat16",
+            clip_norm=1.0,
+            ema_decay=0.998,
+            validate_every=500,
+        ),
+    )
+
+
+def debug() -> TrainingConfig:
+    """Return a recipe of seconds, to see that data and machine work: a tiny network, a few steps."""
+    recipe = compact()
+    network = CompactConfig(
+        patch_size=32,
+        channels=(8, 16, 24),
+        encoder_blocks=(1, 1, 1),
+        transformer_blocks=1,
+        decoder_blocks=1,
+        num_heads=2,
+        boxes=True,
+    )
+    return replace(
+        recipe,
+        recipe="debug",
+        model=replace(recipe.model, config=asdict(network), spacing_mm=6.0),
+        batch_size=2,
+        loop=replace(
+            recipe.loop,
+            schedule=ScheduleConfig(kind="cosine", warmup_steps=2),
+            steps=10,
+            log_every=2,
+            validate_every=0,
+        ),
+        validation=ValidationConfig(samples=4, batch_size=2),
+    )
+
+
+RECIPES: Final[Mapping[str, Callable[[], TrainingConfig]]] = {
+    "compact": compact,
+    "debug": debug,
+    "pets-5k": pets_5k,
+    "petwb-seg11k": petwb_seg11k,
+    "segany-pet-lesion": segany_pet_lesion,
+}
+"""Recipes by the name that the command line knows."""
 
 
 def simulated_on_the_fly() -> FlyingConfig:
-    """Return how the same scans are simulated while training, in place of cases on disk."""
-    return FlyingConfig(stream=StreamConfig(phantom=training_phantoms()))
+    """Return what is simulated while training: FDG, PSMA and other uptake, many lesions."""
+    phantom = PhantomConfig(tracer="mixed", lesion_count=(8, 25))
+    return FlyingConfig(stream=StreamConfig(phantom=phantom))

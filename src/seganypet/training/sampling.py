@@ -1,169 +1,152 @@
-"""Patches to train on: a case, a target in it, a patch around a point of the target, random changes."""
+"""Patches to train on: a point of a target, a patch around it on the network's grid, random changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
-from seganypet.preprocessing.cropping import crop_or_pad
+from seganypet.errors import UsageError
 from seganypet.preprocessing.intensity import normalise
-from seganypet.training.cases import CachedCase, Target, deepest_of, load_case
+from seganypet.prompts import simulated_box
+from seganypet.training.cases import CachedCase, Target, Voxel, deepest_of
+from seganypet.training.cutting import PatchFormat, cut
+from seganypet.training.sample import Sample
 
-Seed = int | tuple[int, ...]
+# Voxels of a target's box that are looked at, at once, for one that is the target's.
+_GUESSES = 64
+_MOST_GUESSES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """How patches are drawn.
+    """How patches are drawn. The defaults are the compact recipe's.
+
+    With `zoom_share`, `uptake_scale`, `near` and `beside_share` at 0, patches are centred on the click and only
+    flipped [P1, P2: flips on three axes, crop of 128³].
 
     Attributes:
-        patch_size: Voxels along each side.
-        lesion_share: Chance that a case's lesions, rather than its organs, give the target.
-        real_share: Chance that the case is a real one, where there are any.
-        zoom: Range of the random change of scale, applied to every second patch.
+        hq_share: Share of patches from cases of high quality; None: as they come.
+        manifest_shares: Share of patches from each manifest of the cohort; None: by number of cases.
+        lesion_share: Chance of a lesion rather than an organ, where a choice is left; None: by number of targets.
+        deepest_share: Chance that a patch is placed by the target's deepest voxel rather than by any of its voxels.
+        near: How far from that voxel most patches are centred, at most, as a part of the patch: as a reader's
+            first click places them.
+        beside: The same for the other patches, as windows beside the first one lie.
+        beside_share: Share of these.
+        zoom_share: Share of patches whose scale is changed.
+        zoom: Range of the change of the working voxel's size; above 1, a patch holds more of the body.
         uptake_scale: Standard deviation of the log of a factor on SUV (weight, dose and scanner differ).
+        flips: Whether patches are flipped along each axis with a chance of a half.
+        box_jitter: How far a reader's box is off, see `simulated_box`.
+
+    Raises:
+        UsageError: A share outside 0 to 1, shares of manifests that do not make 1, a patch that would not hold its
+            point (`near` or `beside` above 0.45), a range of zoom that is none, a negative `uptake_scale`, or a
+            `box_jitter` outside 0 to 0.5.
     """
 
-    patch_size: int = 64
-    lesion_share: float = 0.6
-    real_share: float = 0.15
+    hq_share: float | None = None
+    manifest_shares: tuple[float, ...] | None = None
+    lesion_share: float | None = 0.6
+    deepest_share: float = 0.4
+    near: float = 1 / 16
+    beside: float = 3 / 8
+    beside_share: float = 0.25
+    zoom_share: float = 0.5
     zoom: tuple[float, float] = (0.75, 1.3)
     uptake_scale: float = 0.25
+    flips: bool = True
+    box_jitter: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("hq_share", "lesion_share", "deepest_share", "beside_share", "zoom_share"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise UsageError(f"{name} is {value}; expected 0 to 1")
+        shares = self.manifest_shares
+        if shares is not None and not (min(shares, default=-1) >= 0 and math.isclose(sum(shares), 1)):
+            raise UsageError(f"manifest_shares is {shares}; expected one share a manifest, together 1")
+        for name in ("near", "beside"):
+            if not 0 <= getattr(self, name) <= 0.45:
+                raise UsageError(f"{name} is {getattr(self, name)}; expected 0 to 0.45 of the patch")
+        low, high = self.zoom
+        if not 0 < low <= high < math.inf:
+            raise UsageError(f"zoom is {self.zoom}; expected the lowest, then the highest factor, above 0")
+        if not 0 <= self.box_jitter <= 0.5:
+            raise UsageError(f"box_jitter is {self.box_jitter}; expected 0 to 0.5 of the box")
+        if not 0 <= self.uptake_scale < math.inf:
+            raise UsageError(f"uptake_scale is {self.uptake_scale}; expected 0 or more")
 
 
-class Sample(NamedTuple):
-    """A patch to train on.
+def draw_sample(
+    case: CachedCase,
+    target: Target,
+    form: PatchFormat,
+    config: SamplingConfig,
+    rng: np.random.Generator,
+) -> Sample:
+    """Return a random patch around a target.
 
-    Attributes:
-        patch: Normalised SUV, [1, P, P, P].
-        reference: The target inside the patch, bool [1, P, P, P].
-        anchor: A voxel of the target, where a reader may click first, [3].
+    Args:
+        case: Where the target lies; only the voxels that the patch touches are read.
+        target: One of the case's.
+        form: What the network expects.
+        config: How patches are drawn.
+        rng: Source of randomness; the same state gives the same sample.
     """
-
-    patch: Tensor
-    reference: Tensor
-    anchor: Tensor
-
-
-def seeds_of(seed: Seed) -> list[int]:
-    """Return a seed as the list of its numbers."""
-    return [seed] if isinstance(seed, int) else list(seed)
-
-
-class PatchStream(IterableDataset[Sample]):
-    """An endless, seeded stream of samples; cases that appear in the folders later join in."""
-
-    def __init__(self, phantoms: Path | None, real: Path | None, config: SamplingConfig, seed: Seed) -> None:
-        self.phantoms, self.real, self.config, self.seed = phantoms, real, config, seed
-
-    def __iter__(self) -> Iterator[Sample]:
-        """Yield samples; each worker has its own seed."""
-        worker = get_worker_info()
-        rng = np.random.default_rng([*seeds_of(self.seed), worker.id if worker else 0])
-        phantoms, real, drawn = load_all(self.phantoms), load_all(self.real), 0
-        while True:
-            pool = real if real and rng.random() < self.config.real_share else phantoms
-            yield draw_sample(pool[rng.integers(len(pool))], self.config, rng)
-            drawn += 1
-            if drawn % 200 == 0:
-                phantoms = load_all(self.phantoms)
-
-
-def draw_sample(case: CachedCase, config: SamplingConfig, rng: np.random.Generator) -> Sample:
-    """Return a random patch of a case around a random one of its targets."""
-    target = _choose_target(case.targets, config.lesion_share, rng)
-    anchor = np.asarray(_deepest(case, target) if rng.random() < 0.4 else _random_voxel(case, target, rng))
-    zoom = float(rng.uniform(*config.zoom)) if rng.random() < 0.5 else 1.0
-    # Most patches are placed as the first click places them, some as a window beside it.
-    reach = 1 / 16 if rng.random() < 0.75 else 3 / 8
-    offset = rng.uniform(-reach, reach, 3)
-    suv, reference, local = _cut(case, target, anchor, offset, config.patch_size, zoom)
-    if not reference[tuple(local)]:  # a target of few voxels that another scale has lost
-        suv, reference, local = _cut(case, target, anchor, offset, config.patch_size, 1.0)
-    suv = suv * float(np.exp(rng.normal(0, config.uptake_scale)))
-    suv, reference, local = _flip(suv, reference, local, rng)
+    seed = int(rng.integers(2**63))
+    by_depth = rng.random() < config.deepest_share
+    point = _deepest(case, target) if by_depth else _random_voxel(case, target, rng)
+    zoom = float(rng.uniform(*config.zoom)) if rng.random() < config.zoom_share else 1.0
+    reach = config.beside if rng.random() < config.beside_share else config.near
+    offset = np.round(rng.uniform(-reach, reach, 3) * form.patch_size).astype(int)
+    patch = cut(case, target, point, form.patch_size // 2 - offset, form, zoom=zoom)
+    suv = patch.suv * np.float32(math.exp(rng.normal(0, config.uptake_scale)))
+    axes = tuple(a for a in range(3) if rng.random() < 0.5) if config.flips else ()
+    reference = np.flip(patch.reference, axes)
+    anchor = np.array([form.patch_size - 1 - at if a in axes else at for a, at in enumerate(patch.anchor)])
+    box = simulated_box(np.ascontiguousarray(reference), generator=rng, jitter=config.box_jitter)
     return Sample(
-        torch.from_numpy(normalise(suv, "log1p"))[None],
-        torch.from_numpy(np.ascontiguousarray(reference))[None],
-        torch.as_tensor(local.copy()),
+        patch=_tensor(np.flip(normalise(suv, form.normalisation), axes)),
+        reference=_tensor(reference),
+        clean=_tensor(np.flip(patch.clean, axes)),
+        hq=torch.tensor(case.hq),
+        anchor=torch.from_numpy(anchor.astype(np.int64)),
+        box=torch.tensor((box.ijk_min, box.ijk_max), dtype=torch.float32),
+        seed=torch.tensor(seed),
     )
 
 
-def _cut(
-    case: CachedCase,
-    target: Target,
-    anchor: npt.NDArray[Any],
-    offset: npt.NDArray[Any],
-    size: int,
-    zoom: float,
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return SUV, reference and anchor in a patch of `size` voxels a side, `zoom` times that wide in the case."""
-    crop = max(8, round(size * zoom))
-    start = anchor - crop // 2 + np.round(offset * crop).astype(int)
-    suv = crop_or_pad(case.suv, start.tolist(), (crop,) * 3).astype(np.float32)
-    reference = np.isin(crop_or_pad(case.map_of(target), start.tolist(), (crop,) * 3), target.ids)
-    if crop == size:
-        return suv, reference, anchor - start
-    local = np.floor((anchor - start + 0.5) * size / crop).astype(int)
-    # "nearest" would shift the mask by half a voxel against the image; "nearest-exact" does not.
-    return _resize(suv, size, "trilinear"), _resize(reference, size, "nearest-exact") > 0.5, local
+def _tensor(array: npt.NDArray[Any]) -> torch.Tensor:
+    """Return a patch with a channel's axis."""
+    return torch.from_numpy(np.ascontiguousarray(array))[None]
 
 
-def load_all(folder: Path | None) -> list[CachedCase]:
-    """Return every complete case of a folder that has a target, in a fixed order."""
-    if folder is None:
-        return []
-    cases = (load_case(done.parent) for done in sorted(folder.glob("*/case.json")))
-    return [case for case in cases if case.targets]
-
-
-def _choose_target(targets: Sequence[Target], lesion_share: float, rng: np.random.Generator) -> Target:
-    """Return a lesion or an organ; organs by name with equal chance, so that groups of parts count once."""
-    lesions = [t for t in targets if t.kind == "lesion"]
-    organs = [t for t in targets if t.kind == "organ"]
-    chosen = lesions if lesions and (not organs or rng.random() < lesion_share) else organs
-    return chosen[rng.integers(len(chosen))]
-
-
-def _deepest(case: CachedCase, target: Target) -> tuple[int, int, int]:
+def _deepest(case: CachedCase, target: Target) -> Voxel:
     """Return the deepest voxel of a target, looked for if it is not known yet."""
-    if target.deepest is not None:
-        return target.deepest
-    return deepest_of(target, case.map_of(target), case.spacing_mm)
+    return target.deepest or deepest_of(target, case.map_of(target), case.affine)
 
 
-def _random_voxel(case: CachedCase, target: Target, rng: np.random.Generator) -> tuple[int, ...]:
-    """Return a voxel of the target, each with equal chance."""
-    box = tuple(slice(a, b) for a, b in zip(target.start, target.stop, strict=True))
-    mask = np.isin(case.map_of(target)[box], target.ids)
-    found = np.flatnonzero(mask)
-    local = np.unravel_index(int(found[rng.integers(len(found))]), mask.shape)
-    return tuple(int(v) + a for v, a in zip(local, target.start, strict=True))
+def _random_voxel(case: CachedCase, target: Target, rng: np.random.Generator) -> Voxel:
+    """Return a voxel of the target, each with equal chance.
+
+    Voxels of its box are tried, so that of a target as long as the body not all has to be read.
+    """
+    part = case.map_of(target)[target.box]
+    for _ in range(_MOST_GUESSES):
+        i, j, k = (rng.integers(n, size=_GUESSES) for n in part.shape)
+        hits = np.flatnonzero(np.isin(part[i, j, k], target.ids))
+        if hits.size:
+            return _voxel(target, (i[hits[0]], j[hits[0]], k[hits[0]]))
+    found = np.flatnonzero(np.isin(part, target.ids))
+    return _voxel(target, np.unravel_index(int(found[rng.integers(len(found))]), part.shape))
 
 
-def _resize(array: npt.NDArray[Any], size: int, mode: str) -> npt.NDArray[np.float32]:
-    """Return a cube interpolated to another number of voxels."""
-    cube = torch.from_numpy(array.astype(np.float32))[None, None]
-    resized: npt.NDArray[np.float32] = torch.nn.functional.interpolate(cube, (size,) * 3, mode=mode)[
-        0, 0
-    ].numpy()
-    return resized
-
-
-def _flip(
-    suv: npt.NDArray[Any], reference: npt.NDArray[Any], voxel: npt.NDArray[Any], rng: np.random.Generator
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return patch, reference and voxel flipped along a random choice of axes [P1, P2: flips on three axes]."""
-    axes = tuple(a for a in range(3) if rng.random() < 0.5)
-    flipped = voxel.copy()
-    for a in axes:
-        flipped[a] = suv.shape[a] - 1 - voxel[a]
-    return np.flip(suv, axes), np.flip(reference, axes), flipped
+def _voxel(target: Target, local: tuple[Any, ...]) -> Voxel:
+    i, j, k = (int(at) + first for at, first in zip(local, target.start, strict=True))
+    return i, j, k

@@ -5,11 +5,11 @@ import argparse
 import numpy as np
 import pytest
 
-from seganypet.cli.clicks import add_click_options, add_prompt_options, check_prompts, read_clicks
+from seganypet.cli.clicks import add_click_options, add_prompt_options, check_prompts, read_box, read_clicks
 from seganypet.cli.parsing import Parser, join_negative_values
 from seganypet.errors import PromptError, UsageError
 from seganypet.io import write_prompts
-from seganypet.prompts.click import Click
+from seganypet.prompts import Box, Click
 from seganypet.volume import Volume
 
 
@@ -73,9 +73,16 @@ def test_refuses_a_negative_click_first():
 
 
 @pytest.mark.parametrize(
-    "argv", [["--mask", "m.nii.gz"], ["--mask", "m.nii.gz", "--negative", "1,2,3"], ["--prompts", "p.json"]]
+    "argv",
+    [
+        ["--mask", "m.nii.gz"],
+        ["--mask", "m.nii.gz", "--negative", "1,2,3"],
+        ["--box", "1,2,3,4,5,6"],
+        ["--box", "1,2,3,4,5,6", "--negative", "1,2,3"],
+        ["--prompts", "p.json"],
+    ],
 )
-def test_a_mask_or_a_file_may_say_what_to_segment(argv):
+def test_a_mask_a_box_or_a_file_may_say_what_to_segment(argv):
     check_prompts(parsed(*argv))
 
 
@@ -89,3 +96,25 @@ def test_refuses_a_file_that_leaves_the_first_click_negative(volume, tmp_path):
     write_prompts([Click((7, 7, 7), positive=False)], volume, path)
     with pytest.raises(PromptError, match="first click is negative"):
         read_clicks(parsed("--click", "1,1,1", "--prompts", str(path)), volume)
+
+
+def test_a_box_is_its_first_and_its_last_voxel():
+    assert read_box(parsed("--box", "1,2,3,4.5,5,6")) == Box((1, 2, 3), (4.5, 5, 6))
+    assert read_box(parsed("--click", "1,2,3")) is None
+
+
+def test_a_box_lets_the_clicks_of_a_file_begin_with_a_negative_one(volume, tmp_path):
+    path = tmp_path / "prompts.json"
+    write_prompts([Click((7, 7, 7), positive=False)], volume, path)
+    (click,) = read_clicks(parsed("--box", "1,2,3,4,5,6", "--prompts", str(path)), volume)
+    assert not click.positive
+
+
+def test_refuses_a_box_beside_a_mask():
+    with pytest.raises(UsageError, match="--box and --mask both say where to start; give one of them"):
+        check_prompts(parsed("--box", "1,2,3,4,5,6", "--mask", "m.nii.gz"))
+
+
+def test_refuses_a_box_whose_last_voxel_lies_before_its_first():
+    with pytest.raises(PromptError, match=r"--box: box from \(1.0, 2.0, 3.0\) to \(4.0, 1.0, 6.0\); give"):
+        check_prompts(parsed("--box", "1,2,3,4,1,6"))

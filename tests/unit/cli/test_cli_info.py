@@ -94,6 +94,14 @@ def test_describes_a_file_with_its_own_description(tmp_path, capsys):
     text = capsys.readouterr().out
     assert weights_line(text, "file").endswith(str(path))
     assert "assumed" not in text
+    assert "boxes not learned" in weights_line(text, "preprocessing")
+
+
+def test_says_whether_boxes_were_learned(tmp_path, capsys):
+    assert main(["info", "--weights", str(write_tiny_weights(tmp_path, boxes=True))]) == 0
+    text = capsys.readouterr().out
+    assert "boxes learned" in weights_line(text, "preprocessing")
+    assert "boxes True" in weights_line(text, "configuration")
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,19 @@ def test_refuses_a_wrong_manifest(cohort, lines, message):
         read_manifest(cohort(*lines))
 
 
+def test_everything_that_is_wrong_with_the_rows_is_told_at_once(cohort):
+    rows = ["one,a/none.nii.gz,", "two,a/pet.nii.gz,best", "two,a/pet.nii.gz,hq", *["x,y"] * 12]
+    with pytest.raises(ManifestError) as refusal:
+        read_manifest(cohort("case,image,quality", *rows))
+    message = str(refusal.value)
+    assert "line 2: image 'a/none.nii.gz' is not there" in message
+    assert "line 3: quality is 'best'" in message
+    assert "line 4" not in message  # the name was that of a line that is no row
+    assert "line 12: 2 cells" in message
+    assert "line 13" not in message
+    assert message.endswith("; and 4 more")
+
+
 def test_refuses_what_is_no_text(cohort):
     path = cohort("case,image")
     path.write_bytes(b"\xff\xfe\x00")

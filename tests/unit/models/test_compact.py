@@ -6,12 +6,12 @@ from copy import deepcopy
 
 import pytest
 import torch
+from monai.losses.dice import DiceCELoss
 from torch import Tensor
 
 from seganypet.errors import GeometryError, PromptError, UsageError
 from seganypet.models.compact import CompactConfig, CompactSegmenter
 from seganypet.models.model import ModelDescription, SegmentationModel
-from seganypet.training.loop import dice_cross_entropy
 
 TINY = CompactConfig(
     patch_size=16,
@@ -22,6 +22,7 @@ TINY = CompactConfig(
     num_heads=2,
 )
 P = TINY.patch_size
+LOSS = DiceCELoss(sigmoid=True, squared_pred=True)
 CLICK, POSITIVE = torch.tensor([[[5.0, 8.0, 8.0]]]), torch.tensor([[1]])
 
 
@@ -55,7 +56,7 @@ def dice(logits: Tensor, reference: Tensor) -> float:
 def fitted() -> CompactSegmenter:
     """A network trained on one patch for 40 steps."""
     torch.manual_seed(0)
-    model, (patch, reference), loss = CompactSegmenter(TINY), scene(), dice_cross_entropy()
+    model, (patch, reference), loss = CompactSegmenter(TINY), scene(), LOSS
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(40):
         logits = model.decode(model.encode(patch), CLICK, POSITIVE)
@@ -158,7 +159,7 @@ def test_gradient_reaches_every_parameter():
     model, (patch, reference) = network(), scene()
     coords, labels = torch.tensor([[[5.0, 8, 8], [12, 8, 8], [0, 0, 0]]]), torch.tensor([[1, 0, -1]])
     logits = model.decode(model.encode(patch), coords, labels)
-    dice_cross_entropy()(logits, reference.float()).backward()
+    LOSS(logits, reference.float()).backward()
     # A constant added to all keys changes no attention weight: the gradient of its bias is 0 but for rounding.
     dead = [
         name
@@ -202,6 +203,7 @@ def test_sixteen_bits_agree_with_thirty_two(fitted):
         ({"encoder_blocks": (1, 1, 1, 1)}, "encoder_blocks"),
         ({"decoder_blocks": 0}, "decoder_blocks=0"),
         ({"num_heads": 5}, "multiple of 2 x num_heads = 10"),
+        ({"boxes": 1}, "boxes=1; use True or False"),
     ],
 )
 def test_refuses_sizes_that_do_not_fit(sizes, message):
@@ -220,7 +222,7 @@ def test_refuses_prompts_that_do_not_match():
     embedding = model.encode(scene()[0])
     with pytest.raises(PromptError, match=r"\(1, 1, 3\) and \(1, 2\)"):
         model.decode(embedding, CLICK, torch.tensor([[1, 0]]))
-    with pytest.raises(PromptError, match="point_labels holds 3"):
+    with pytest.raises(PromptError, match=r"point_labels holds 3, .* never learned boxes"):
         model.decode(embedding, CLICK, torch.tensor([[3]]))
     with pytest.raises(GeometryError, match="low_res_logits has shape"):
         model.decode(embedding, CLICK, POSITIVE, torch.zeros(1, 1, 8, 8, 8))

@@ -155,5 +155,15 @@ def test_token_reads_the_features_of_the_voxel_it_lies_in(encoder):
 
 
 def test_refuses_an_unknown_label(encoder):
-    with pytest.raises(PromptError, match=r"point_labels holds 2; use 1 \(positive\), 0"):
-        prompts(encoder, hot_voxel(), [(8, 8, 8)], [2])
+    with pytest.raises(
+        PromptError, match=r"point_labels holds 4; use 1 \(positive\), 0 .* or -1 \(padding\)$"
+    ):
+        prompts(encoder, hot_voxel(), [(8, 8, 8)], [4])
+
+
+@pytest.mark.parametrize("label", [2, 3])
+def test_refuses_the_corner_of_a_box_where_boxes_were_never_learned(encoder, label):
+    with pytest.raises(
+        PromptError, match=f"point_labels holds {label}, .*never learned boxes; click instead"
+    ):
+        prompts(encoder, hot_voxel(), [(8, 8, 8)], [label])

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from seganypet.models.layers import LayerNorm3d, TokenLinear, token_linear
+from seganypet.models.layers import LayerNorm3d, TokenLinear, token_linear, upscaled
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 5, 6, 12), (1, 200, 12), (3, 12), (12,), (0, 12)])
@@ -54,3 +54,29 @@ def test_layer_norm_runs_over_the_channels_of_each_voxel(memory_format):
     out = norm(x)
     assert out.shape == x.shape
     torch.testing.assert_close(out[0, :, 2, 3, 4], torch.tensor([-2.0, 7.0]), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_token_linear_gives_the_same_numbers_whether_or_not_gradients_are_wanted(biased):
+    x = torch.randn(100, 12, generator=torch.Generator().manual_seed(0))
+    layer = TokenLinear(12, 7)
+    bias = layer.bias if biased else None
+    wanted = token_linear(x, layer.weight, bias)
+    with torch.no_grad():
+        assert torch.equal(wanted, token_linear(x, layer.weight, bias))
+    wanted.sum().backward()
+    torch.testing.assert_close(layer.weight.grad, x.sum(0).expand(7, 12))
+    assert x.grad is None
+    assert not biased or layer.bias.grad.tolist() == [100.0] * 7
+
+
+@pytest.mark.parametrize(("size", "side"), [(8, 32), (5, 20), (4, 4), (2, 7)])
+def test_upscaled_is_trilinear_interpolation_and_so_is_its_gradient(size, side):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 1, size, size, size, generator=generator, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, 1, side, side, side, generator=generator, dtype=torch.float64)
+    expected = F.interpolate(x, size=(side,) * 3, mode="trilinear", align_corners=False)
+    found = upscaled(x, side)
+    assert torch.allclose(found, expected)
+    gradients = [torch.autograd.grad((out * weights).sum(), x)[0] for out in (found, expected)]
+    assert torch.allclose(*gradients)

@@ -68,8 +68,16 @@ def test_padding_token_is_appended_to_no_clicks_at_all(encoder):
 
 
 def test_unknown_label_is_refused(encoder):
-    with pytest.raises(PromptError, match=r"point_labels holds 2; use 1 \(positive\), 0"):
-        encoder.embed_points(torch.zeros(1, 2, 3), torch.tensor([[1, 2]]))
+    with pytest.raises(PromptError, match=r"point_labels holds 4; use 1 \(positive\), 0"):
+        encoder.embed_points(torch.zeros(1, 2, 3), torch.tensor([[1, 4]]))
+
+
+@pytest.mark.parametrize("label", [2, 3])
+def test_corner_of_a_box_is_refused_as_it_was_never_learned(encoder, label):
+    with pytest.raises(
+        PromptError, match=f"point_labels holds {label}, .*never learned boxes; click instead"
+    ):
+        encoder.embed_points(torch.zeros(1, 2, 3), torch.tensor([[1, label]]))
 
 
 def test_dense_encoding_is_that_of_points_with_the_first_two_axes_swapped(encoder):

@@ -1,38 +1,57 @@
-"""One episode with networks that answer as told: which clicks they get, and what is summed."""
+"""One episode with networks that answer as told: which prompts they get, and what comes back."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from seganypet.errors import UsageError
+from seganypet.models.presets import PRESETS
 from seganypet.training.episode import EpisodeConfig, run_episode
-from seganypet.training.sampling import Sample
+from seganypet.training.priors import draw_prior
+from seganypet.training.sample import Sample
 
 P = 8
+ALL = PRESETS["compact"]
+NEWEST = replace(ALL, prompt_policy="newest")
+DEEPEST = (("deepest", 1.0),)
 
 
 class Told:
     """A network that answers with the given logits one after the other, and remembers what it was asked."""
 
-    def __init__(self, *answers: Tensor) -> None:
+    def __init__(self, *answers: Tensor, logits_size: int = P) -> None:
         self.answers = answers
+        self.logits_size = logits_size
         self.encoded = 0
-        self.coords: list[Tensor] = []
-        self.labels: list[Tensor] = []
-        self.previous: list[Tensor] = []
+        self.coords: list[Tensor | None] = []
+        self.labels: list[Tensor | None] = []
+        self.previous: list[Tensor | None] = []
 
     def encode(self, patch: Tensor) -> Tensor:
         self.encoded += 1
         return patch
 
-    def decode(self, embedding: Tensor, coords: Tensor, labels: Tensor, logits: Tensor) -> Tensor:
-        answer = self.answers[len(self.coords)]
-        self.coords.append(coords.clone())
-        self.labels.append(labels.clone())
-        self.previous.append(logits.clone())
+    def decode(
+        self, embedding: Tensor, coords: Tensor | None, labels: Tensor | None, logits: Tensor | None
+    ) -> Tensor:
+        answer = self.answers[min(len(self.coords), len(self.answers) - 1)]
+        self.coords.append(coords)
+        self.labels.append(labels)
+        self.previous.append(logits)
         return answer
+
+    def upscale(self, low_res_logits: Tensor) -> Tensor:
+        factor = P // self.logits_size
+        return (
+            low_res_logits.repeat_interleave(factor, 2)
+            .repeat_interleave(factor, 3)
+            .repeat_interleave(factor, 4)
+        )
 
 
 def cube(low: int, high: int) -> Tensor:
@@ -41,23 +60,31 @@ def cube(low: int, high: int) -> Tensor:
     return mask
 
 
-def batch(*references: Tensor, anchor: int = 3) -> Sample:
+def batch(*references: Tensor, anchor: int = 3, seed: int = 0) -> Sample:
     reference = torch.stack(references)[:, None]
-    return Sample(torch.rand(reference.shape), reference, torch.full((len(references), 3), anchor))
+    count = len(references)
+    box = torch.tensor([[1.0, 2.0, 2.0], [5.0, 4.0, 6.0]]).expand(count, 2, 3)
+    return Sample(
+        patch=torch.zeros(reference.shape),
+        reference=reference,
+        clean=reference,
+        hq=torch.ones(count, dtype=torch.bool),
+        anchor=torch.full((count, 3), anchor),
+        box=box,
+        seed=torch.arange(count) + seed,
+    )
 
 
 def logits_of(*masks: Tensor) -> Tensor:
     return torch.stack(masks)[:, None] * 10.0 - 5.0
 
 
-def mean_logit(logits: Tensor, reference: Tensor) -> Tensor:
-    assert logits.shape == reference.shape
-    assert logits.dtype == reference.dtype == torch.float32
-    return logits.mean()
+def episode(clicks: int, **changes) -> EpisodeConfig:
+    return EpisodeConfig(**{"clicks": (clicks, clicks), "policies": DEEPEST} | changes)
 
 
-def config(clicks: int, **changes: float) -> EpisodeConfig:
-    return EpisodeConfig(**{"clicks": (clicks, clicks), "deepest_share": 1.0, "prior_share": 0.0} | changes)
+def run(model: Told, sample: Sample, config: EpisodeConfig, description=ALL, seed: int = 0) -> list[Tensor]:
+    return run_episode(model, sample, config, description, np.random.default_rng(seed))
 
 
 def test_clicks_go_where_the_prediction_is_wrong_and_padding_where_it_is_right():
@@ -65,87 +92,157 @@ def test_clicks_go_where_the_prediction_is_wrong_and_padding_where_it_is_right()
     small, large = cube(2, 5), cube(1, 6)
     empty = torch.zeros_like(small)
     model = Told(logits_of(empty, large), logits_of(small, small | cube(6, 8)), logits_of(small, small))
-    _, scores = run_episode(model, batch(small, small), mean_logit, config(3), np.random.default_rng(0))
+    predictions = run(model, batch(small, small), episode(3))
     assert model.encoded == 1
     assert [c.shape[1] for c in model.coords] == [1, 2, 3]
     assert model.labels[2].tolist() == [[1, 1, -1], [1, 0, 0]]
     assert model.coords[2][0].tolist() == [[3, 3, 3], [3, 3, 3], [0, 0, 0]]
     assert model.coords[2][1, 0].tolist() == [3, 3, 3]
-    voxel = tuple(int(c) for c in model.coords[2][1, 1])
-    assert large[voxel]
-    assert not small[voxel]
+    excess = tuple(int(c) for c in model.coords[2][1, 1])
+    assert large[excess]
+    assert not small[excess]
     assert cube(6, 8)[tuple(int(c) for c in model.coords[2][1, 2])]
-    first = (0 + 2 * 27 / (27 + 125)) / 2  # Dice of the two samples after the first click
-    second = (1 + 2 * 27 / (27 + 35)) / 2
-    assert scores == pytest.approx([first, second, 1.0])
+    assert len(predictions) == 3
+    assert all(torch.equal(p, a) for p, a in zip(predictions, model.answers, strict=True))
+
+
+def test_the_newest_prompts_alone_are_shown_where_the_description_says_so():
+    small = cube(2, 5)
+    model = Told(logits_of(cube(1, 6)), logits_of(cube(3, 5)), logits_of(small))
+    run(model, batch(small), episode(3), NEWEST)
+    assert [c.shape for c in model.coords] == [(1, 1, 3)] * 3
+    assert [labels.tolist() for labels in model.labels] == [[[1]], [[0]], [[1]]]
 
 
 def test_previous_logits_are_fed_back_without_their_gradient():
     answer = logits_of(cube(2, 5)).requires_grad_()
     model = Told(answer, answer)
-    run_episode(model, batch(cube(2, 6)), mean_logit, config(2), np.random.default_rng(0))
-    assert not model.previous[0].any()
+    predictions = run(model, batch(cube(2, 6)), episode(2))
+    assert model.previous[0] is None
     assert torch.equal(model.previous[1], answer.detach())
     assert not model.previous[1].requires_grad
+    assert all(p.requires_grad for p in predictions)
 
 
-def test_loss_is_the_mean_over_the_clicks():
-    answers = [torch.full((1, 1, P, P, P), value) for value in (1.0, 2.0, 6.0)]
-    total, _ = run_episode(Told(*answers), batch(cube(2, 5)), mean_logit, config(3), np.random.default_rng(0))
-    assert float(total) == pytest.approx(3.0)
+def test_predictions_come_back_at_the_patchs_resolution_and_logits_go_back_at_the_decoders():
+    coarse = torch.arange(64.0).view(1, 1, 4, 4, 4) - 32
+    model = Told(coarse, coarse, logits_size=4)
+    predictions = run(model, batch(cube(2, 5)), episode(2))
+    assert [p.shape[-1] for p in predictions] == [8, 8]
+    assert torch.equal(model.previous[1], coarse)
 
 
-def test_number_of_clicks_covers_its_range():
+def test_number_of_clicks_covers_its_range_and_is_the_batchs():
     counts = set()
     for seed in range(30):
-        model = Told(*[logits_of(cube(0, 1))] * 3)
-        episode = EpisodeConfig(clicks=(1, 3), prior_share=0.0)
-        run_episode(model, batch(cube(2, 5)), mean_logit, episode, np.random.default_rng(seed))
-        counts.add(len(model.coords))
+        model = Told(logits_of(cube(0, 1)))
+        counts.add(len(run(model, batch(cube(2, 5)), EpisodeConfig(clicks=(1, 3)), seed=seed)))
     assert counts == {1, 2, 3}
 
 
-def test_share_of_deepest_clicks():
-    empty = logits_of(torch.zeros(P, P, P, dtype=torch.bool))
-    second = []
+def test_clicks_follow_from_the_samples_own_seed_and_not_from_its_company():
+    empty = torch.zeros(P, P, P, dtype=torch.bool)
+    config = episode(4, policies=(("uniform", 1.0),))
+
+    def clicks_of(sample: Sample) -> Tensor:
+        model = Told(logits_of(*[empty] * len(sample.seed)))
+        run(model, sample, config)
+        return model.coords[-1]
+
+    together = clicks_of(batch(cube(1, 6), cube(1, 6)))
+    alone = [clicks_of(batch(cube(1, 6), seed=seed)) for seed in (0, 1)]
+    assert torch.equal(together, torch.cat(alone))
+    assert not torch.equal(*alone)
+
+
+def test_policies_are_mixed_by_their_shares():
+    empty, deepest = logits_of(torch.zeros(P, P, P, dtype=torch.bool)), 0
+    config = episode(2, policies=(("deepest", 0.5), ("uniform", 0.5)))
     for seed in range(60):
-        model = Told(empty, empty)
-        episode = config(2, deepest_share=0.5)
-        run_episode(model, batch(cube(1, 6), anchor=2), mean_logit, episode, np.random.default_rng(seed))
-        second.append(model.coords[1][0, 1].tolist())
-    assert 15 < second.count([3.0, 3.0, 3.0]) < 45
-    assert all(cube(1, 6)[tuple(int(c) for c in voxel)] for voxel in second)
+        model = Told(empty)
+        run(model, batch(cube(1, 6), anchor=2, seed=seed), config)
+        voxel = model.coords[1][0, 1]
+        assert cube(1, 6)[tuple(int(c) for c in voxel)]
+        deepest += voxel.tolist() == [3.0, 3.0, 3.0]
+    assert 15 < deepest < 45
 
 
-def test_prior_is_right_where_it_claims_to_know():
-    """In most episodes a half that holds the anchor, right; in some the whole mask, moved by up to 3 voxels."""
-    reference, halves, moved = cube(2, 5), 0, 0
-    for seed in range(60):
-        model = Told(logits_of(reference))
-        sample = batch(reference)
-        run_episode(model, sample, mean_logit, config(1, prior_share=1.0), np.random.default_rng(seed))
-        prior = model.previous[0][0, 0]
-        assert 2 <= prior.abs().max() <= 8
-        if (prior != 0).all():
-            moved += 1
-            assert (prior > 0).sum() == reference.sum()
-        else:
-            halves += 1
-            assert torch.equal((prior > 0)[prior != 0], reference[prior != 0])
-            assert prior[3, 3, 3] > 0  # the anchor
-            known = prior != 0
-            flat = [axis for axis in range(3) if (known == known.select(axis, 0).unsqueeze(axis)).all()]
-            assert len(flat) == 2  # cut along one axis only
-    assert halves > 30
-    assert moved > 5
-
-
-def test_share_of_priors():
-    reference, count = cube(2, 5), 0
+def test_perturbation_is_in_mm():
+    """Deepest clicks of a large cube move by about 8 mm, two voxels of 4 mm, along each axis."""
+    empty, moves = logits_of(torch.zeros(P, P, P, dtype=torch.bool)), []
     for seed in range(100):
-        model = Told(logits_of(reference))
-        run_episode(
-            model, batch(reference), mean_logit, config(1, prior_share=0.2), np.random.default_rng(seed)
-        )
-        count += bool(model.previous[0].any())
-    assert 8 < count < 35
+        model = Told(empty)
+        run(model, batch(cube(0, 7), seed=seed), episode(2, perturbation_mm=4.0))
+        moves.append(model.coords[1][0, 1] - 3)
+    assert 0.8 < float(torch.stack(moves).std()) < 1.2
+
+
+def test_mask_only_steps_are_shown_no_prompts_but_never_the_first():
+    answer, none = logits_of(cube(2, 4)), 0
+    for seed in range(20):
+        model = Told(answer)
+        run(model, batch(cube(2, 5)), episode(6, mask_only_share=0.4), seed=seed)
+        shown = [coords is not None for coords in model.coords]
+        assert shown[0]
+        assert [labels is not None for labels in model.labels] == shown
+        none += shown.count(False)
+    assert 25 < none < 55  # of 100
+
+
+def test_a_mask_only_step_is_followed_by_all_the_clicks_made():
+    model = Told(logits_of(cube(2, 4)))
+    for seed in range(20):
+        model = Told(logits_of(cube(2, 4)))
+        run(model, batch(cube(2, 5)), episode(6, mask_only_share=0.4), seed=seed)
+        assert all(c is None or c.shape[1] == n + 1 for n, c in enumerate(model.coords))
+
+
+def test_share_of_samples_that_start_with_a_box():
+    model = Told(logits_of(*[cube(2, 4)] * 100))
+    run(model, batch(*[cube(2, 5)] * 100), episode(2, box_share=0.3))
+    boxed = model.labels[0][:, 0] == 2
+    assert 15 < int(boxed.sum()) < 45
+    assert model.labels[0][boxed].tolist() == [[2, 3]] * int(boxed.sum())
+    assert model.coords[0][boxed][0].tolist() == [[1, 2, 2], [5, 4, 6]]
+    assert model.labels[0][~boxed].tolist() == [[1, -1]] * int((~boxed).sum())
+    assert model.coords[0][~boxed][0, 0].tolist() == [3, 3, 3]
+    assert model.coords[1].shape[1] == 3  # the box stays beside the click that follows
+    assert torch.equal(model.labels[1][:, :2], model.labels[0])
+
+
+def test_share_of_samples_with_a_prior():
+    count = 100
+    model = Told(logits_of(*[cube(2, 5)] * count))
+    run(model, batch(*[cube(2, 5)] * count), episode(1, prior_share=0.2))
+    known = model.previous[0].flatten(1).any(1)
+    assert 8 < int(known.sum()) < 35
+
+
+def test_prior_is_averaged_to_the_decoders_resolution():
+    reference = cube(0, 4)
+    model = Told(torch.zeros(1, 1, 4, 4, 4), logits_size=4)
+    run(model, batch(reference, anchor=1), episode(1, prior_share=1.0))
+    rng = np.random.default_rng(0)
+    assert rng.random() < 1  # whether there is a prior
+    prior = draw_prior(reference, torch.tensor([1, 1, 1]), rng)
+    eight = prior[:2, :2, :2].mean()  # voxels of the patch in one of the decoder's
+    assert model.previous[0].shape == (1, 1, 4, 4, 4)
+    assert float(model.previous[0][0, 0, 0, 0, 0]) == pytest.approx(float(eight))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"clicks": (0, 3)}, r"clicks=\(0, 3\); expected 1 <= fewest <= most"),
+        ({"clicks": (4, 3)}, r"clicks=\(4, 3\)"),
+        ({"policies": (("uniform", 0.5),)}, "shares that add up to 1"),
+        ({"policies": (("nearest", 1.0),)}, "nearest.*expected some of"),
+        ({"mask_only_share": 1.5}, r"mask_only_share=1\.5; expected 0 to 1"),
+        ({"prior_share": -0.1}, "prior_share"),
+        ({"box_share": 2.0}, "box_share"),
+        ({"perturbation_mm": -1.0}, r"perturbation_mm=-1\.0; expected 0 or more"),
+    ],
+)
+def test_refuses_settings_that_are_none(changes, message):
+    with pytest.raises(UsageError, match=message):
+        EpisodeConfig(**changes)

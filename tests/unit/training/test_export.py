@@ -1,59 +1,100 @@
-"""From a run to weights: the average is what is shipped, and the description says what it is."""
+"""From a run to weights: what is written loads, and the description says how it came about."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 import torch
 
-from seganypet.models.compact import CompactSegmenter
+from seganypet.errors import ManifestError
+from seganypet.models.compact import CompactConfig, CompactSegmenter
+from seganypet.models.model import ModelDescription
 from seganypet.models.weights import load_model
+from seganypet.training.cohort import Cohort, read_cohort
 from seganypet.training.export import export_weights
-from seganypet.training.loop import State
 
 
 @pytest.fixture
-def state(tiny_recipe) -> State:
+def cohort(tmp_path, write_cohort) -> Cohort:
+    return read_cohort([write_cohort(("train", "hq"), ("train", "lq"))], "train", tmp_path / "cache")
+
+
+@pytest.fixture
+def export(tmp_path, cohort, tiny_recipe):
+    def write(config=tiny_recipe, data=cohort, scores=None) -> ModelDescription:
+        torch.manual_seed(0)
+        return export_weights(
+            CompactSegmenter(CompactConfig(**config.model.config)),
+            config=config,
+            cohort=data,
+            step=321,
+            scores=scores or {},
+            path=tmp_path / "t.safetensors",
+        )
+
+    return write
+
+
+def test_the_network_is_written_and_loads(tmp_path, export, tiny_recipe):
+    export()
     torch.manual_seed(0)
-    model, average = (CompactSegmenter(tiny_recipe.architecture) for _ in range(2))
-    return State(model, average, torch.optim.SGD(model.parameters()), step=321, seconds=90.0)
+    expected = CompactSegmenter(CompactConfig(**tiny_recipe.model.config)).mask_decoder.head.weight
+    model = load_model(tmp_path / "t.safetensors", device="cpu", precision="float32")
+    assert torch.equal(model.network.mask_decoder.head.weight, expected.half().float())
 
 
-def test_the_average_is_written_and_loads(tmp_path, cases, state, tiny_recipe):
-    export_weights(state, tiny_recipe, cases, None, [], tmp_path / "tiny.safetensors", name="tiny")
-    model = load_model(tmp_path / "tiny.safetensors", device="cpu", precision="float32")
-    loaded = model.network.mask_decoder.head.weight
-    assert torch.equal(loaded, state.average.mask_decoder.head.weight.half().float())
-    assert not torch.equal(loaded, state.model.mask_decoder.head.weight.half().float())
-    assert model.patch_size == tiny_recipe.architecture.patch_size
-
-
-def test_description_says_how_it_was_trained(tmp_path, cases, state, tiny_recipe):
-    description = export_weights(state, tiny_recipe, cases, cases, [], tmp_path / "tiny.safetensors")
-    assert description.name == "default"
-    assert (description.spacing_mm, description.normalisation) == (4.0, "log1p")
-    assert description.prompt_policy == "all"
+def test_description_says_how_it_was_trained(export, tiny_recipe):
+    description = export(
+        replace(tiny_recipe, model=replace(tiny_recipe.model, name="mine")), scores={"dice_1": 0.5}
+    )
+    assert (description.name, description.spacing_mm, description.boxes) == ("mine", 6.0, True)
     training = description.training
-    assert (training["steps"], training["minutes"]) == (321, 1.5)
-    assert (training["simulated_cases"], training["real_tumours"]) == (1, 1)
-    assert training["config"]["learning_rate"] == tiny_recipe.learning_rate
+    assert (training["recipe"], training["steps"]) == ("debug", 321)
+    assert (training["cohort"]["hq_cases"], training["cohort"]["lq_cases"]) == (1, 1)
+    assert (
+        training["config"]["loop"]["optimiser"]["learning_rate"] == tiny_recipe.loop.optimiser.learning_rate
+    )
+    assert "model" not in training["config"]  # the description itself is that
+    assert description.metrics == {"validation while training, on patches": {"dice_1": 0.5}}
     assert abs((date.today() - date.fromisoformat(description.date)).days) <= 1
 
 
-def test_description_names_the_data_it_was_trained_on(tmp_path, cases, state, tiny_recipe):
-    anatomies = [Path("maps/visible_human_male_3mm.nii.gz"), Path("someone.nii.gz")]
+def names(description: ModelDescription) -> list[tuple[str, str]]:
+    return [(entry["name"], entry["licence"]) for entry in description.training_data]
 
-    def data(real: Path | None, anatomies: list[Path]) -> list[tuple[str, str]]:
-        path = tmp_path / "tiny.safetensors"
-        description = export_weights(state, tiny_recipe, cases, real, anatomies, path)
-        return [(d["name"], d["licence"]) for d in description.training_data]
 
-    assert [name for name, _ in data(None, [])] == ["SegAnyPET phantom"]
-    everything = data(cases, anatomies)
-    assert everything[0][0] == "SegAnyPET phantom"
-    assert ("HuBMAP CCF reference organs, Visible Human male, voxelised at 3 mm", "CC BY 4.0") in everything
-    assert ("someone", "unknown") in everything
-    assert everything[-1][0].startswith("Soft-tissue-Sarcoma (TCIA)")
-    assert everything[-1][1] == "CC BY 3.0"
+def test_data_of_nobody_knows_what_has_an_unknown_licence(export):
+    assert names(export()) == [("cohort/manifest.csv", "unknown")]
+
+
+def test_a_file_beside_the_manifest_says_what_the_data_is(export, cohort):
+    about = {"name": "Ours", "licence": "CC BY 4.0", "citation": "Somebody 2020"}
+    cohort.manifests[0].with_name("about.json").write_text(json.dumps(about))
+    assert export().training_data == [about]
+
+
+def test_simulated_cohorts_name_the_bodies_they_were_made_of(export, cohort):
+    record = {"config": {"anatomies": ["maps/visible_human_male_3mm.nii.gz", "someone.nii.gz"]}}
+    cohort.manifests[0].with_name("simulate.json").write_text(json.dumps(record))
+    assert names(export()) == [
+        ("SegAnyPET phantom", "Apache-2.0 (made by this package)"),
+        ("HuBMAP CCF reference organs, Visible Human male, voxelised at 3 mm", "CC BY 4.0"),
+        ("someone", "unknown"),
+    ]
+
+
+def test_data_of_earlier_trainings_stays_and_nothing_is_named_twice(export, tiny_recipe):
+    earlier = ({"name": "Before", "licence": "CC0"}, {"name": "cohort/manifest.csv", "licence": "unknown"})
+    config = replace(tiny_recipe, model=replace(tiny_recipe.model, training_data=earlier))
+    assert names(export(config)) == [("Before", "CC0"), ("cohort/manifest.csv", "unknown")]
+
+
+@pytest.mark.parametrize("content", ["{", "[1]"])
+def test_refuses_a_damaged_description_of_the_data(export, cohort, content):
+    Path(cohort.manifests[0].with_name("about.json")).write_text(content)
+    with pytest.raises(ManifestError, match=r"about\.json: "):
+        export()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,15 +11,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from seganypet.training.cases import CachedCase, load_case, save_case
-from seganypet.training.sampling import PatchStream, Sample, SamplingConfig, draw_sample, load_all
+from seganypet.errors import UsageError
+from seganypet.training.cases import CachedCase, targets_of
+from seganypet.training.cutting import PatchFormat
+from seganypet.training.sample import Sample
+from seganypet.training.sampling import SamplingConfig, draw_sample
 
 SHAPE = (40, 36, 44)
 P = 16
+AFFINE = np.array([[-4.0, 0, 0, 0], [0, 3, 0, 0], [0, 0, 5, 0], [0, 0, 0, 1]])
+FORM = PatchFormat(patch_size=P, spacing_mm=4.0, normalisation="log1p")
+PLAIN = SamplingConfig(zoom_share=0, uptake_scale=0, near=0, beside_share=0, flips=False, box_jitter=0)
+
+
+def case_of(suv, reference=None, lesions=None, affine=AFFINE, labels=None, **more) -> CachedCase:
+    targets, _ = targets_of(reference, lesions, labels or {}, affine, find_deepest=True)
+    return CachedCase(
+        suv=suv, reference=reference, lesions=lesions, affine=affine, targets=tuple(targets), **more
+    )
+
+
+def draw(case: CachedCase, seed: int, config=PLAIN, form=FORM, target=0) -> Sample:
+    return draw_sample(case, case.targets[target], form, config, np.random.default_rng(seed))
 
 
 @pytest.fixture(scope="module")
-def thin(tmp_path_factory) -> CachedCase:
+def thin() -> CachedCase:
     """Targets that are easily lost: lines one voxel thick, voxels at the corners, a sheet."""
     parts, lesions = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.uint8)
     parts[:, 5, 5] = 1
@@ -29,40 +45,46 @@ def thin(tmp_path_factory) -> CachedCase:
     lesions[0, 0, :4] = 1
     lesions[-4:, -1, 0] = 2
     lesions[20:22, 20:22, 20] = 3
-    folder = tmp_path_factory.mktemp("thin")
-    save_case(folder, np.ones(SHAPE), parts, lesions, {"a": [1], "b": [2], "c": [3]}, 4.0)
-    return load_case(folder)
+    suv = np.ones(SHAPE, np.float16)
+    return case_of(suv, parts, lesions, labels={"a": [1], "b": [2], "c": [3]})
 
 
 @pytest.fixture(scope="module")
-def ball(tmp_path_factory) -> CachedCase:
-    """A ball of SUV 10 in nothing."""
+def ball() -> CachedCase:
+    """A ball of SUV 10 in nothing, on voxels of 4 mm."""
     lesion = ((np.indices((64,) * 3) - 31.5) ** 2).sum(0) <= 36
-    folder = tmp_path_factory.mktemp("ball")
-    save_case(folder, 10.0 * lesion, np.zeros((64,) * 3, np.uint8), lesion.astype(np.uint8), {}, 4.0)
-    return load_case(folder)
+    return case_of(10.0 * lesion, lesions=lesion.astype(np.uint8), affine=np.diag([4.0, 4, 4, 1]))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(
-    st.integers(0, 100_000), st.sampled_from([(0.75, 1.3), (1.3, 1.3), (0.5, 0.5), (2.0, 2.0), (1.0, 1.0)])
+    st.integers(0, 100_000),
+    st.integers(0, 5),
+    st.sampled_from([(0.75, 1.3), (0.5, 0.5), (2.0, 2.0)]),
+    st.sampled_from([1.5, 4.0, 9.0]),
 )
-def test_anchor_is_always_inside_the_reference(thin, seed, zoom):
-    sample = draw_sample(thin, SamplingConfig(patch_size=P, zoom=zoom), np.random.default_rng(seed))
-    assert sample.patch.shape == sample.reference.shape == (1, P, P, P)
-    assert sample.patch.dtype == torch.float32
-    assert sample.reference.dtype == torch.bool
+def test_anchor_and_box_always_hold_the_reference(thin, seed, target, zoom, spacing_mm):
+    config = SamplingConfig(zoom=zoom)
+    sample = draw(thin, seed, config, replace(FORM, spacing_mm=spacing_mm), target)
+    assert sample.patch.shape == sample.reference.shape == sample.clean.shape == (1, P, P, P)
+    assert sample.patch.dtype == sample.box.dtype == torch.float32
+    assert sample.reference.dtype == sample.clean.dtype == sample.hq.dtype == torch.bool
+    assert sample.anchor.dtype == sample.seed.dtype == torch.int64
     i, j, k = sample.anchor.tolist()
     assert sample.reference[0, i, j, k]
+    first, last = sample.box
+    assert (first >= 0).all()
+    assert (first <= last).all()
+    assert (last <= P - 1).all()
 
 
 @pytest.mark.parametrize("zoom", [0.75, 1.0, 1.17, 1.3])
 def test_mask_and_image_have_the_same_centre_at_every_scale(ball, zoom):
     """Also under flips: a mask shifted by half a voxel against the image would show here."""
-    config = SamplingConfig(patch_size=40, zoom=(zoom, zoom))
+    config = SamplingConfig(zoom=(zoom, zoom))
     sizes = set()
     for seed in range(24):
-        sample = draw_sample(ball, config, np.random.default_rng(seed))
+        sample = draw(ball, seed, config, replace(FORM, patch_size=40))
         uptake, reference = np.expm1(sample.patch[0].numpy()), sample.reference[0].numpy()
         if any(reference.take(face, axis).any() for axis in range(3) for face in (0, -1)):
             continue  # cut off by the patch
@@ -76,27 +98,29 @@ def test_mask_and_image_have_the_same_centre_at_every_scale(ball, zoom):
 
 
 def test_uptake_is_scaled_as_a_whole(ball):
-    config = SamplingConfig(patch_size=P, zoom=(1.0, 1.0), uptake_scale=0.5)
-    peaks = [
-        float(np.expm1(draw_sample(ball, config, np.random.default_rng(s)).patch.max().item()))
-        for s in range(200)
-    ]
+    config = replace(PLAIN, uptake_scale=0.5)
+    peaks = [float(np.expm1(draw(ball, s, config).patch.max().item())) for s in range(200)]
     logs = np.log(np.array(peaks) / 10)
     assert abs(logs.mean()) < 0.15
     assert 0.4 < logs.std() < 0.6
 
 
 def test_uptake_without_scaling_is_the_cases_own(ball):
-    config = SamplingConfig(patch_size=P, zoom=(1.0, 1.0), uptake_scale=0.0)
-    sample = draw_sample(ball, config, np.random.default_rng(0))
+    sample = draw(ball, 0)
     assert float(sample.patch.max()) == pytest.approx(np.log(11))
     assert torch.equal(sample.reference, sample.patch > 1)
 
 
+def test_normalisation_is_the_networks(ball):
+    sample = draw(ball, 0, form=replace(FORM, normalisation="zscore_positive"))
+    assert float(sample.patch.max()) == 0  # all positive voxels are equal
+    assert float(sample.patch.min()) == pytest.approx(-10)
+
+
 def test_most_patches_lie_around_the_anchor_and_some_beside_it(ball):
-    config = SamplingConfig(patch_size=32)
+    form = replace(FORM, patch_size=32)
     distances = [
-        (draw_sample(ball, config, np.random.default_rng(s)).anchor - 15.5).abs().max().item()
+        (draw(ball, s, SamplingConfig(zoom_share=0), form).anchor - 15.5).abs().max().item()
         for s in range(200)
     ]
     assert max(distances) <= 32 * 3 / 8 + 1
@@ -104,68 +128,108 @@ def test_most_patches_lie_around_the_anchor_and_some_beside_it(ball):
     assert 0.65 < near < 0.9
 
 
-def brightness(sample: Sample) -> float:
-    return round(float(np.expm1(sample.patch[sample.reference].max().item())), 1)
+def test_patches_may_be_centred_by_depth_or_by_any_voxel(ball):
+    deepest = draw(ball, 0, replace(PLAIN, deepest_share=1.0))
+    assert deepest.anchor.tolist() == [P // 2] * 3
+    reference = deepest.reference[0].numpy()
+    depth = ndimage.distance_transform_edt(reference)
+    assert depth[P // 2, P // 2, P // 2] == depth.max()
+    centres = np.array(
+        [
+            ndimage.center_of_mass(draw(ball, s, replace(PLAIN, deepest_share=0.0)).patch[0].numpy())
+            for s in range(100)
+        ]
+    )
+    assert (
+        centres.std(axis=0).min() > 1
+    )  # of a ball of radius 6 it is 6 / sqrt(5) = 2.7, if all of it is in the patch
 
 
-@pytest.fixture
-def mixed(tmp_path) -> Path:
-    """A case with an organ of SUV 2 and a lesion of SUV 5, and one without any target."""
-    parts, lesions = np.zeros((24,) * 3, np.uint8), np.zeros((24,) * 3, np.uint8)
-    parts[2:8, 2:8, 2:8] = 1
-    lesions[14:20, 14:20, 14:20] = 1
-    save_case(tmp_path / "a", 2.0 * (parts > 0) + 5.0 * (lesions > 0), parts, lesions, {"liver": [1]}, 4.0)
-    nothing = np.zeros((8,) * 3, np.uint8)
-    save_case(tmp_path / "b", np.ones((8,) * 3), nothing, nothing, {}, 4.0)
-    return tmp_path
+def test_any_voxel_has_the_same_chance():
+    """A line of SUV 1, 2, 3, ... : what lies in the patch's middle says which voxel was chosen."""
+    line = np.zeros((20, 20, 20), np.uint8)
+    line[4:14, 10, 10] = 1
+    suv = np.zeros(line.shape)
+    suv[4:14, 10, 10] = np.arange(1, 11)
+    case = case_of(suv, lesions=line, affine=np.diag([4.0, 4, 4, 1]))
+    config = replace(PLAIN, deepest_share=0.0)
+    form = replace(FORM, patch_size=8)
+    middles = [round(np.expm1(draw(case, s, config, form).patch[0, 4, 4, 4].item())) for s in range(400)]
+    counts = np.bincount(middles, minlength=11)[1:]
+    assert counts.sum() == 400
+    assert counts.min() > 20  # 40 expected each
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.0, {2.0}), (1.0, {5.0}), (0.5, {2.0, 5.0})])
-def test_lesion_share(mixed, share, expected):
-    config = SamplingConfig(patch_size=8, zoom=(1.0, 1.0), uptake_scale=0.0, lesion_share=share)
-    case, rng = load_case(mixed / "a"), np.random.default_rng(0)
-    assert {brightness(draw_sample(case, config, rng)) for _ in range(30)} == expected
+def test_flips_take_all_three_axes_and_the_box_and_anchor_with_them():
+    lesions = np.zeros((20,) * 3, np.uint8)
+    lesions[10:13, 10:11, 10:12] = 1
+    case = case_of(1.0 + lesions, lesions=lesions, affine=np.diag([4.0, 4, 4, 1]))
+    config = replace(PLAIN, flips=True, deepest_share=1.0)
+    corners = set()
+    for seed in range(60):
+        sample = draw(case, seed, config)
+        i, j, k = sample.anchor.tolist()
+        assert sample.reference[0, i, j, k]
+        voxels = torch.nonzero(sample.reference[0])
+        assert torch.equal(sample.box, torch.stack([voxels.amin(0), voxels.amax(0)]).float())
+        assert torch.equal(sample.reference, sample.patch > np.log(2.5))
+        corners.add(tuple(int(c) > P // 2 - 1 for c in sample.anchor))
+    assert len(corners) == 8
 
 
-def test_cases_without_targets_are_left_out(mixed):
-    assert len(load_all(mixed)) == 1
-    assert load_all(None) == []
+def test_box_is_jittered():
+    lesions = np.zeros((24,) * 3, np.uint8)
+    lesions[8:16, 8:16, 8:16] = 1
+    case = case_of(1.0 + lesions, lesions=lesions, affine=np.diag([4.0, 4, 4, 1]))
+    boxes = {tuple(draw(case, s, replace(PLAIN, box_jitter=0.2)).box.flatten().tolist()) for s in range(10)}
+    assert len(boxes) > 5
 
 
-def test_folders_that_are_not_complete_are_left_out(mixed):
-    (mixed / "a" / "case.json").unlink()
-    assert load_all(mixed) == []
+def test_quality_and_truth_come_with_the_patch():
+    parts = np.zeros((24,) * 3, np.uint8)
+    parts[8:14, 8:14, 8:14] = 1
+    affine = np.diag([4.0, 4, 4, 1])
+    noisy = case_of(
+        1.0 + parts, parts, affine=affine, labels={"a": [1]}, clean=np.roll(parts, 2, 1), hq=False
+    )
+    sample = draw(noisy, 0)
+    assert not sample.hq
+    assert torch.equal(sample.clean, sample.reference.roll(2, 2))
+    flipped = [draw(noisy, s, replace(PLAIN, flips=True)) for s in range(10)]
+    ways = {
+        int((torch.nonzero(s.clean[0]) - torch.nonzero(s.reference[0])).float().mean(0)[1]) for s in flipped
+    }
+    assert ways == {-2, 2}
+    exact = draw(replace(noisy, clean=None, hq=True), 0)
+    assert exact.hq
+    assert torch.equal(exact.clean, exact.reference)
 
 
-def stream(folder: Path, real: Path | None = None, seed: int = 0, **settings) -> PatchStream:
-    config = SamplingConfig(patch_size=8, zoom=(1.0, 1.0), uptake_scale=0.0, **settings)
-    return PatchStream(folder, real, config, seed)
+def test_same_randomness_gives_the_same_sample(thin):
+    one, same, other = (draw(thin, seed, SamplingConfig()) for seed in (1, 1, 2))
+    assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
+    assert one.seed != other.seed
 
 
-def test_same_seed_gives_the_same_patches(mixed):
-    one, same, other = (list(islice(stream(mixed, seed=s), 5)) for s in (1, 1, 2))
-    assert all(torch.equal(a.patch, b.patch) for a, b in zip(one, same, strict=True))
-    assert not all(torch.equal(a.patch, b.patch) for a, b in zip(one, other, strict=True))
-
-
-def save_block(folder: Path, suv: float) -> None:
-    lesion = np.ones((6,) * 3, np.uint8)
-    save_case(folder, suv * lesion, np.zeros_like(lesion), lesion, {}, 4.0)
-
-
-def test_share_of_real_cases(tmp_path):
-    save_block(tmp_path / "phantoms" / "p", 1.0)
-    save_block(tmp_path / "real" / "r", 3.0)
-    drawn = islice(stream(tmp_path / "phantoms", tmp_path / "real", real_share=0.25), 199)
-    assert 0.15 < np.mean([brightness(s) == 3.0 for s in drawn]) < 0.35
-    drawn = islice(stream(tmp_path / "phantoms", None, real_share=1.0), 5)
-    assert {brightness(s) for s in drawn} == {1.0}
-
-
-def test_cases_that_appear_later_join_in(tmp_path):
-    save_block(tmp_path / "early", 1.0)
-    samples = iter(stream(tmp_path))
-    next(samples)
-    save_block(tmp_path / "later", 3.0)
-    assert {brightness(s) for s in islice(samples, 199)} == {1.0}
-    assert {brightness(s) for s in islice(samples, 50)} == {1.0, 3.0}
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"hq_share": 1.1}, "hq_share is 1.1"),
+        ({"lesion_share": -0.1}, "lesion_share is -0.1"),
+        ({"deepest_share": 2.0}, "deepest_share"),
+        ({"beside_share": -1.0}, "beside_share"),
+        ({"zoom_share": float("nan")}, "zoom_share"),
+        ({"manifest_shares": (0.5, 0.4)}, "together 1"),
+        ({"manifest_shares": (-0.5, 1.5)}, "together 1"),
+        ({"manifest_shares": ()}, "together 1"),
+        ({"near": 0.5}, "near is 0.5"),
+        ({"beside": -0.1}, "beside is -0.1"),
+        ({"zoom": (1.3, 0.75)}, "zoom is"),
+        ({"zoom": (0.0, 1.0)}, "zoom is"),
+        ({"uptake_scale": -1.0}, "uptake_scale"),
+        ({"box_jitter": 0.6}, "box_jitter"),
+    ],
+)
+def test_refuses_settings_that_make_no_sense(change, text):
+    with pytest.raises(UsageError, match=text):
+        SamplingConfig(**change)

@@ -1,51 +1,134 @@
-"""`seganypet train`, with a recipe of seconds and cases made beforehand."""
+"""`seganypet train`: a few steps of a tiny network, from the command line to weights that load."""
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from seganypet.cli import main
-from seganypet.models.weights import load_model
-from seganypet.training import build, recipes
+from seganypet.models.compact import CompactConfig, CompactSegmenter
+from seganypet.models.presets import PRESETS
+from seganypet.models.weights import load_model, load_network, save_weights
+from seganypet.training import recipes
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch, tiny_recipe):
+    """The debug recipe is tinier still, and patches are prepared in this process."""
+    monkeypatch.setitem(recipes.RECIPES, "debug", lambda: tiny_recipe)
 
 
 @pytest.fixture
-def small(monkeypatch, cases, tiny_recipe) -> list[tuple[str, list[int]]]:
-    """The calls that would have simulated scans."""
-    calls: list[tuple[str, list[int]]] = []
+def train(tmp_path, write_cohort):
+    """A function that runs the verb on a cohort of two cases; returns exit code."""
+    manifest = write_cohort(("train", "hq"), ("train", "lq"), ("val", "hq"))
 
-    def simulate(folder, seeds, config, label_map=None) -> None:
-        calls.append(("body" if label_map is None else label_map.name, list(seeds)))
-        shutil.copytree(cases, folder, dirs_exist_ok=True)
+    def run(*options: str, recipe: str = "debug", run: str = "run") -> int:
+        line = ["train", recipe, "--manifest", str(manifest), "-o", str(tmp_path / run), "--workers", "0"]
+        return main([*line, *options])
 
-    monkeypatch.setattr(build, "add_phantoms_in_parallel", simulate)
-    monkeypatch.setattr(recipes, "compact", lambda *, minutes: replace(tiny_recipe, minutes=0.3 / 60))
-    return calls
+    return run
 
 
-def test_writes_weights_that_load(tmp_path, small):
+def assert_same_weights(*paths: Path) -> None:
+    one, other = (load_network(path)[0].state_dict() for path in paths)
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_writes_weights_that_load_and_a_folder_that_tells_its_story(tmp_path, train, capsys):
+    assert train() == 0
     run = tmp_path / "run"
-    assert main(["train", "compact", "-o", str(run), "--cases", "3", "--anatomy", "x.nii.gz"]) == 0
-    assert load_model(run / "weights.safetensors", device="cpu").patch_size == 32
-    assert small == [("body", [1000, 1001, 1002]), ("x.nii.gz", [1000, 1001, 1002])]
+    model = load_model(run / "weights.safetensors", device="cpu")
+    assert (model.description.name, model.patch_size, model.description.boxes) == ("run", 32, True)
+    written = {path.name for path in run.iterdir()}
+    assert written >= {"recipe.json", "run.json", "log.jsonl", "cohort.json", "checkpoint.pt", "weights.json"}
+    assert json.loads((run / "recipe.json").read_text())["recipe"] == "debug"
+    (summary, held_out) = json.loads((run / "cohort.json").read_text())
+    assert (summary["cases"], held_out["cases"]) == (2, 1)
+    assert f"wrote {run / 'weights.safetensors'}" in capsys.readouterr().out
 
 
-def test_second_run_needs_resume(tmp_path, small, capsys):
-    command = ["train", "compact", "-o", str(tmp_path / "run"), "--cases", "1"]
-    assert main(command) == 0
-    assert main(command) == 2
-    assert "continue it with --resume" in capsys.readouterr().err
-    assert main([*command, "--resume"]) == 0
+def test_validates_on_the_manifests_own_cases_and_keeps_the_best_weights(tmp_path, train):
+    settings = ["validation.samples=3", "validation.clicks=1,2", "loop.validate_every=2"]
+    assert train(*(part for setting in settings for part in ("--set", setting))) == 0
+    lines = [json.loads(line) for line in (tmp_path / "run" / "validation.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 3]
+    assert all(line["score"] == pytest.approx((line["dice_1"] + line["dice_2"]) / 2) for line in lines)
+    best = max(lines, key=lambda line: line["score"])
+    training = load_model(tmp_path / "run" / "best.safetensors").description.training
+    assert training["steps"] == best["step"]
+
+
+def test_second_run_needs_resume_and_then_changes_nothing(tmp_path, train, capsys):
+    assert train() == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    assert train() == 2
+    assert "--resume" in capsys.readouterr().err
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    kept = tmp_path / "kept.safetensors"
+    for suffix in (".safetensors", ".json"):
+        (tmp_path / "run" / f"weights{suffix}").rename(kept.with_suffix(suffix))
+    assert train("--resume") == 0
+    assert_same_weights(tmp_path / "run" / "weights.safetensors", kept)
+
+
+def test_resume_ends_with_the_weights_of_a_run_without_interruption(tmp_path, train):
+    assert train("--set", "loop.steps=4") == 0
+    assert train("--set", "loop.steps=4", "--minutes", "1e-9", run="stopped") == 0
+    assert not (tmp_path / "stopped" / "weights.safetensors").exists()
+    while not (tmp_path / "stopped" / "weights.safetensors").exists():
+        assert train("--set", "loop.steps=4", "--resume", run="stopped") == 0
+    assert_same_weights(*(tmp_path / run / "weights.safetensors" for run in ("run", "stopped")))
+
+
+def test_fine_tunes_weights_and_remembers_where_they_come_from(tmp_path, train):
+    torch.manual_seed(5)
+    network = CompactSegmenter(CompactConfig(patch_size=32, channels=(4, 8, 12), num_heads=2))
+    start = tmp_path / "start.safetensors"
+    description = replace(PRESETS["compact"], config=asdict(network.config), name="before")
+    described = save_weights(network, description, start)
+    rate = ["--set", "loop.optimiser.learning_rate=1e-9", "--set", "loop.ema_decay=none"]
+    assert train("--weights", str(start), "--name", "after", *rate) == 0
+    tuned, description = load_network(tmp_path / "run" / "weights.safetensors")
+    assert description.name == "after"
+    assert description.spacing_mm == PRESETS["compact"].spacing_mm  # of the weights, not of the recipe
+    assert description.training["from"] == {"name": "before", "sha256": described.sha256}
+    kept = tuned.state_dict()
+    for name, tensor in network.state_dict().items():
+        assert torch.allclose(kept[name], tensor, atol=2e-3), name
+    assert set(kept) > set(network.state_dict())  # and boxes besides
+
+
+def test_trains_on_scans_simulated_meanwhile(tmp_path, capsys):
+    small = ["on_the_fly.lanes=2", "on_the_fly.stream.shape=48,48,48", "loop.steps=1"]
+    settings = [part for setting in small for part in ("--set", setting)]
+    line = ["train", "debug", "--on-the-fly", "-o", str(tmp_path / "run"), "--workers", "0", *settings]
+    assert main(line) == 0
+    description = load_model(tmp_path / "run" / "weights.safetensors").description
+    assert [entry["name"] for entry in description.training_data] == ["SegAnyPET phantom"]
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--minutes", "0"), ("--minutes", "-3"), ("--minutes", "nan"), ("--cases", "0")]
+    ("options", "message"),
+    [
+        (["debug"], "nothing to train on; give --manifest, or simulate scans with --on-the-fly"),
+        (
+            ["segany-pet-lesion", "--manifest", "m.csv"],
+            "recipe segany-pet-lesion goes on from weights; give --weights",
+        ),
+        (["debug", "--manifest", "m.csv"], "m.csv: no such file"),
+        (["debug", "--manifest", "m.csv", "--set", "loop.stepz=3"], "no setting stepz"),
+        (["debug", "--manifest", "m.csv", "--minutes", "0"], "'0' is not above 0"),
+        (["debug", "--manifest", "m.csv", "--weights", "gone.pth"], "gone.pth: no such weight file"),
+        (["giant", "--manifest", "m.csv"], "invalid choice: 'giant'"),
+    ],
 )
-def test_refuses_a_training_without_time_or_cases(tmp_path, small, capsys, option, value):
-    assert main(["train", "compact", "-o", str(tmp_path / "run"), option, value]) == 2
-    assert f"{option} {value}: expected" in capsys.readouterr().err
-    assert small == []
+def test_refuses_what_cannot_be_trained(tmp_path, capsys, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *options, "-o", "run"]) == 2
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,127 @@
+"""The images of one case of a manifest, read and judged: everything that is wrong with them at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from seganypet.errors import GeometryError, ImageValueError, SegAnyPETError
+from seganypet.io import ManifestRow, read_volume
+from seganypet.io.bids import sidecar_path
+from seganypet.io.nifti import NiftiImage, is_nifti_name, load_nifti
+from seganypet.training.cases import LabelMap
+from seganypet.volume import Volume
+
+HIGHEST_ID: Final = 65535
+_MAPS: Final = ("reference", "lesions", "clean_reference")
+_SAME_AFFINE_MM: Final = 1e-3  # as `Volume.has_grid_of`
+
+
+@dataclass(frozen=True, eq=False)
+class CaseImages:
+    """PET and label maps of one case, all on the PET's own grid.
+
+    Attributes:
+        volume: The PET.
+        maps: Label maps by the manifest's column, in the smallest type that holds their ids.
+    """
+
+    volume: Volume
+    maps: Mapping[str, LabelMap]
+
+
+def read_images(row: ManifestRow) -> tuple[CaseImages | None, list[str]]:
+    """Return the images of a case, or None and everything that is wrong with them.
+
+    Args:
+        row: Of a manifest; its columns `image`, `reference`, `lesions` and `clean_reference` are read.
+    """
+    problems: list[str] = []
+    maps: dict[str, LabelMap] = {}
+    try:
+        volume = read_volume(row.image)
+    except SegAnyPETError as error:
+        volume = None
+        problems.append(f"image: {error}")
+    for column in _MAPS:
+        path: Path | None = getattr(row, column)
+        if path is None:
+            continue
+        try:
+            maps[column] = _read_label_map(path, volume)
+        except SegAnyPETError as error:
+            problems.append(f"{column}: {error}")
+    return (None if volume is None or problems else CaseImages(volume, maps)), problems
+
+
+def source_files(row: ManifestRow) -> dict[str, list[tuple[str, int, int]]]:
+    """Return path, size and time of change (ns) of every file that `read_images` reads, by column.
+
+    Raises:
+        OSError: One cannot be looked at.
+    """
+    files: dict[str, list[tuple[str, int, int]]] = {}
+    for column in ("image", *_MAPS):
+        path: Path | None = getattr(row, column)
+        if path is not None:
+            files[column] = [_stamp(file) for file in _files_of(path)]
+    return files
+
+
+def _files_of(path: Path) -> list[Path]:
+    """Return the file and its sidecar, or all files of a folder."""
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    if is_nifti_name(path) and sidecar_path(path).is_file():
+        return [path, sidecar_path(path)]
+    return [path]
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    status = path.stat()
+    return os.path.realpath(path), status.st_size, status.st_mtime_ns
+
+
+def _read_label_map(path: Path, volume: Volume | None) -> LabelMap:
+    """Return a label map, which lies on the grid of the PET if that could be read.
+
+    Raises:
+        SegAnyPETError: It cannot be read, lies on another grid, or holds what are no ids.
+    """
+    image = load_nifti(path)
+    if volume is not None:
+        _check_grid(path, image, volume)
+    return _ids(path, image.array)
+
+
+def _check_grid(path: Path, image: NiftiImage, volume: Volume) -> None:
+    if image.array.shape != volume.shape:
+        raise GeometryError(
+            f"{path}: shape {image.array.shape}, but the image has {volume.shape}; resample it onto the image"
+        )
+    if not np.allclose(image.affine, volume.affine, atol=_SAME_AFFINE_MM):
+        raise GeometryError(
+            f"{path}: its affine places voxels up to {volume.farthest_mm(image.affine):.3g} mm from the image's; "
+            "resample it onto the image"
+        )
+
+
+def _ids(path: Path, array: npt.NDArray[Any]) -> LabelMap:
+    low, high = float(array.min()), float(array.max())  # NaN passes through both
+    if not (low >= 0 and high <= HIGHEST_ID):
+        raise ImageValueError(
+            f"{path}: values from {low:g} to {high:g}; ids are whole numbers from 0 to {HIGHEST_ID}: renumber them"
+        )
+    ids: LabelMap = array.astype(np.uint8 if high <= 255 else np.uint16)
+    if array.dtype.kind == "f" and not np.array_equal(ids, array):
+        wrong = float(array[ids != array][0])
+        raise ImageValueError(
+            f"{path}: value {wrong:g} is no whole number; resample label maps by nearest neighbour"
+        )
+    return ids

@@ -1,0 +1,162 @@
+"""The one file that holds all of a training run's state, and whether a run may be continued from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seganypet.errors import OutputError, TrainingError, UsageError
+from seganypet.io.write import atomic_path
+
+FILE_NAME = "checkpoint.pt"
+# What a run may be continued with other values of: they change no number that it computes.
+FREE_SETTINGS = frozenset({"workers", "device", "log_every", "save_every_s", "stop_after_s"})
+_FORMAT = "seganypet training 1"
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.(pt|json|jsonl)")
+
+
+def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a checkpoint so that a kill or a power cut at any moment leaves this one or the one before, whole.
+
+    Args:
+        path: Where to; a file there is replaced.
+        content: Tensors, numbers, texts, and lists and mappings of them.
+
+    Raises:
+        TrainingError: A tensor holds NaN or infinity; nothing is written.
+        OutputError: The file cannot be written.
+    """
+    _require_finite(content, "")
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save({"format": _FORMAT, **content}, file)
+        except RuntimeError as error:  # torch's writer hides the reason, such as a full disk
+            raise OutputError(
+                f"{path}: cannot be written ({_first_line(error)}); free space, then resume"
+            ) from error
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return what `write_checkpoint` was given; tensors on the CPU.
+
+    Raises:
+        TrainingError: The file is truncated, damaged or no such checkpoint.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():  # torch itself does not look at the checksums
+                raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        OSError,
+        EOFError,
+        RuntimeError,
+        LookupError,
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+    ) as error:
+        raise TrainingError(
+            f"{path} cannot be read ({_first_line(error)}); put back a copy of it, or remove it to start anew"
+        ) from error
+    if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
+        raise TrainingError(
+            f"{path} is no checkpoint of this program's training; choose another folder, or remove it to start anew"
+        )
+    return content
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the unfinished files of runs that were killed while they wrote."""
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def as_json(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe as it comes back from a JSON file.
+
+    Raises:
+        UsageError: It has no JSON form.
+    """
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(recipe, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"the recipe has no JSON form ({error}); give texts, numbers and lists") from error
+    return plain
+
+
+def require_same_recipe(given: Mapping[str, Any], stored: Mapping[str, Any], where: Path) -> None:
+    """Refuse to continue a run with a recipe other than its own; `FREE_SETTINGS` may differ.
+
+    Args:
+        given: The recipe now, in its JSON form.
+        stored: That of the run.
+        where: The file it was stored in, for the message.
+
+    Raises:
+        TrainingError: They differ; it names the first setting that does, and both values.
+    """
+    difference = _first_difference(given, stored)
+    if difference is not None:
+        name, now, then = difference
+        raise TrainingError(
+            f"{where}: the run has {name} {then}, not {now}; resume with the same recipe, or choose another folder"
+        )
+
+
+def _first_difference(given: Any, stored: Any, name: str = "") -> tuple[str, str, str] | None:
+    """Return name and both values of the first setting that differs."""
+    if not (isinstance(given, Mapping) and isinstance(stored, Mapping)):
+        return None if given == stored else (name, repr(given), repr(stored))
+    for key in dict.fromkeys((*given, *stored)):
+        if key in FREE_SETTINGS:
+            continue
+        inner = f"{name}.{key}" if name else str(key)
+        if key not in given or key not in stored:
+            now, then = (repr(each[key]) if key in each else "absent" for each in (given, stored))
+            return inner, now, then
+        difference = _first_difference(given[key], stored[key], inner)
+        if difference is not None:
+            return difference
+    return None
+
+
+def _require_finite(value: Any, name: str) -> None:
+    """Refuse tensors with values that are not finite, wherever they are."""
+    if isinstance(value, Tensor):
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise TrainingError(
+                f"{name} holds NaN or infinity and is not saved; the last checkpoint is kept: "
+                "start a new run with a lower learning rate, or in float32"
+            )
+    elif isinstance(value, Mapping | list | tuple):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, inner in items:
+            _require_finite(inner, f"{name}.{key}" if name else str(key))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renaming in the folder outlast a power cut; where folders cannot be synced, do without."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

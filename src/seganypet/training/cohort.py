@@ -1,0 +1,199 @@
+"""The cases of one or more manifests, checked and cached before the first step, with all that is wrong in one error."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from seganypet.errors import ManifestError, SegAnyPETWarning, UsageError
+from seganypet.training.cache import CacheEntry, open_case, read_entry, remove_leftovers
+from seganypet.training.cases import MIN_VOXELS, CachedCase, Target
+from seganypet.training.cohort_files import OnCase, Source, cache_all, folders_of, sources_of
+from seganypet.training.cohort_summary import summary_of
+
+SPLITS_OF: Final[Mapping[str, tuple[str, ...]]] = {"train": ("train", ""), "val": ("val",)}
+"""Rows that belong to a split; those without one are for training."""
+
+_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class CohortCase:
+    """One case of a cohort, without its voxels.
+
+    Attributes:
+        name: As its manifest calls it; two manifests may use the same name.
+        manifest: Number of its manifest in `Cohort.manifests`.
+        hq: Whether its labels are of high quality; an empty cell of the manifest counts as "hq".
+        folder: Where its arrays lie.
+        targets: What to segment in it; never empty.
+    """
+
+    name: str
+    manifest: int
+    hq: bool
+    folder: Path
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Cases to train or validate on. Only their index is in memory.
+
+    Attributes:
+        manifests: Where they come from.
+        split: "train" or "val".
+        cases: Those that have a target, in the manifests' order.
+        left_out: Why something was left out, and how often, by name.
+    """
+
+    manifests: tuple[Path, ...]
+    split: str
+    cases: tuple[CohortCase, ...]
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def open(self, number: int) -> CachedCase:
+        """Return a case, memory-mapped.
+
+        Raises:
+            ImageReadError: Its folder in the cache is damaged, or gone.
+        """
+        case = self.cases[number]
+        return open_case(case.folder, case.targets, hq=case.hq)
+
+    def summary(self) -> dict[str, Any]:
+        """Return cases, targets by name, quality and size, and what was left out and why, as JSON holds it."""
+        return {
+            "manifests": [str(path) for path in self.manifests],
+            "split": self.split,
+            **summary_of([(case.hq, case.targets) for case in self.cases]),
+            "left_out": {reason: dict(counts) for reason, counts in self.left_out.items()},
+        }
+
+
+def read_cohort(
+    manifests: Sequence[Path],
+    split: str,
+    cache: Path,
+    *,
+    names: Sequence[str] = (),
+    jobs: int = 1,
+    on_case: OnCase | None = None,
+) -> Cohort:
+    """Return the cases of a split that have targets; every file is read once, checked, and kept in the cache.
+
+    Targets of a case are the names of `labels.json` that its reference holds, and each instance of its lesions;
+    where the row lists targets, only those. Ids without a name and cases without a target are left out with a
+    warning; targets of fewer than `MIN_VOXELS` voxels are counted in the summary.
+
+    Args:
+        manifests: Each with a `labels.json` of its own beside it.
+        split: "train" (rows without a split included) or "val".
+        cache: Folder for the cases, made if needed; several runs may share it at the same time.
+        names: Which targets count, "lesion" for the lesions; empty for all.
+        jobs: Processes that read side by side.
+        on_case: Called with the number of cases that are cached, and of all, at the start and after each.
+
+    Raises:
+        ManifestError: Everything that is wrong, in one message: a manifest or its labels; a file that cannot be
+            read; a map on another grid than its image, or with values that are no ids; a name that is unknown; no
+            case of the split; no target at all.
+        OutputError: The cache cannot be written.
+        UsageError: Another split, no manifest, or `jobs` below 1.
+    """
+    if split not in SPLITS_OF:
+        raise UsageError(f"split {split!r}; expected {' or '.join(SPLITS_OF)}")
+    if not manifests or jobs < 1:
+        raise UsageError(f"{len(manifests)} manifests and {jobs} jobs; give one or more of each")
+    sources, problems = sources_of(manifests, split, SPLITS_OF[split], names)
+    folders = folders_of(sources, cache, problems)
+    remove_leftovers(cache)
+    problems += cache_all(folders, jobs, on_case or (lambda done, cases: None))
+    _refuse(problems)
+    return _cohort(tuple(manifests), split, folders, names)
+
+
+def _cohort(
+    manifests: tuple[Path, ...],
+    split: str,
+    folders: Mapping[Path, Sequence[Source]],
+    names: Sequence[str],
+) -> Cohort:
+    """Return the cohort of cases that are all cached, and warn of what is left out."""
+    cases: list[CohortCase] = []
+    entries: list[tuple[Source, CacheEntry]] = []
+    left_out: dict[str, Counter[str]] = {}
+    without: list[str] = []
+    for folder, sources in folders.items():
+        entry = read_entry(folder)
+        targets = tuple(target for target in entry.targets if not names or target.name in names)
+        for source in sources:
+            entries.append((source, entry))
+            _count_left_out(left_out, source, entry, names)
+            if targets:
+                hq = source.row.quality != "lq"
+                cases.append(CohortCase(source.row.case, source.manifest, hq, folder, targets))
+            else:
+                without.append(source.where)
+    if without:
+        left_out["cases without a target"] = Counter({"cases": len(without)})
+    if not cases:
+        raise ManifestError(
+            f"{', '.join(map(str, manifests))}: no case of split {split!r} has a target of {MIN_VOXELS} voxels or "
+            "more; check reference, lesions, targets and labels.json"
+        )
+    _warn([f"{where}: has no target: left out" for where in without])
+    _warn(_unnamed(entries))
+    _warn([note for _, entry in entries for note in entry.notes])
+    return Cohort(manifests, split, tuple(cases), left_out)
+
+
+def _count_left_out(
+    left_out: dict[str, Counter[str]], source: Source, entry: CacheEntry, names: Sequence[str]
+) -> None:
+    """Count, by reason and name, the targets that a case does not give."""
+    small = [name for name in entry.small if not names or name in names]
+    left_out.setdefault(f"fewer than {MIN_VOXELS} voxels", Counter()).update(small)
+    there = {target.name for target in entry.targets} | set(entry.small)
+    absent = [name for name in source.row.targets if name not in there and (not names or name in names)]
+    left_out.setdefault("listed in targets, but not in the label map", Counter()).update(absent)
+    if names:
+        others = [target.name for target in entry.targets if target.name not in names]
+        left_out.setdefault("not asked for", Counter()).update(others)
+
+
+def _unnamed(entries: Iterable[tuple[Source, CacheEntry]]) -> list[str]:
+    """Return one message a manifest for the ids that no name stands for."""
+    ids: dict[Path, set[int]] = {}
+    cases: Counter[Path] = Counter()
+    for source, entry in entries:
+        if entry.unnamed:
+            ids.setdefault(source.path, set()).update(entry.unnamed)
+            cases[source.path] += 1
+    return [
+        f"{path}: labels.json has no name for id {', '.join(map(str, sorted(found)))} in the reference of "
+        f"{cases[path]} case{'' if cases[path] == 1 else 's'}: ignored"
+        for path, found in ids.items()
+    ]
+
+
+def _warn(messages: Sequence[str]) -> None:
+    for message in messages[:_SHOWN]:
+        warnings.warn(message, SegAnyPETWarning, stacklevel=4)
+    if len(messages) > _SHOWN:
+        more = len(messages) - _SHOWN
+        warnings.warn(f"{more} more of this kind: {messages[0]}", SegAnyPETWarning, stacklevel=4)
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    """Raise all problems as one error, the first of them in full."""
+    if not problems:
+        return
+    more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    if len(problems) == 1:
+        raise ManifestError(problems[0])
+    raise ManifestError(f"{len(problems)} problems: " + "; ".join(problems[:_SHOWN]) + more)

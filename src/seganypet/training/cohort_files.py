@@ -1,0 +1,147 @@
+"""From manifests to cases in the cache: which rows belong, which folder each has, and all that is wrong with them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from seganypet.errors import ManifestError, OutputError
+from seganypet.io import ManifestRow, read_labels, read_manifest
+from seganypet.training.cache import cache_case, cached_folder, is_cached
+from seganypet.training.cases import LESION
+
+OnCase = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A row of a manifest, and what is needed to make sense of it.
+
+    Attributes:
+        manifest: Number of its manifest.
+        path: Its manifest.
+        row: The row.
+        labels: Ids of every name, of the same manifest.
+    """
+
+    manifest: int
+    path: Path
+    row: ManifestRow
+    labels: Mapping[str, Sequence[int]]
+
+    @property
+    def where(self) -> str:
+        """Manifest and case, for messages."""
+        return f"{self.path}, case {self.row.case!r}"
+
+
+def sources_of(
+    manifests: Sequence[Path], split: str, splits: Sequence[str], names: Sequence[str]
+) -> tuple[list[Source], list[str]]:
+    """Return the rows of a split, and what is wrong with manifests, labels and names.
+
+    Args:
+        manifests: Each with its labels beside it.
+        split: Name of the split, for messages.
+        splits: What rows that belong to it have in their column `split`.
+        names: Of targets, which some manifest must know.
+    """
+    sources: list[Source] = []
+    problems: list[str] = []
+    known = {LESION}
+    for number, path in enumerate(manifests):
+        if path in manifests[:number]:
+            problems.append(f"{path}: given twice; leave one out")
+        try:
+            rows, labels = read_manifest(path), read_labels(path)
+        except ManifestError as error:
+            problems.append(str(error))
+            continue
+        if LESION in labels:
+            problems.append(f"{path}: its labels.json has {LESION!r}, which stands for `lesions`; rename it")
+        known |= labels.keys()
+        sources += [Source(number, path, row, labels) for row in rows if row.split in splits]
+    for source in sources:
+        for name in source.row.targets:
+            if name != LESION and name not in source.labels:
+                problems.append(
+                    f"{source.where}: target {name!r} is not in its labels.json; add it, or rename"
+                )
+    if not problems:
+        problems += [
+            f"target {name!r}: no labels.json has it; check the name" for name in names if name not in known
+        ]
+        if not sources:
+            listed = ", ".join(str(path) for path in manifests)
+            problems.append(f"{listed}: no case of split {split!r}; fill the column split")
+    return sources, problems
+
+
+def folders_of(sources: Iterable[Source], cache: Path, problems: list[str]) -> dict[Path, list[Source]]:
+    """Return the cases that share a folder of the cache, by that folder; add to `problems` what is wrong."""
+    folders: dict[Path, list[Source]] = {}
+    for source in sources:
+        try:
+            folder = cached_folder(source.row, source.labels, cache)
+        except OSError as error:
+            problems.append(f"{source.where}: {error.filename or 'a file'} cannot be read ({error.strerror})")
+            continue
+        folders.setdefault(folder, []).append(source)
+    return folders
+
+
+def cache_all(folders: Mapping[Path, Sequence[Source]], jobs: int, on_case: OnCase) -> list[str]:
+    """Write the cases that are not there yet; return what is wrong with them, in the manifests' order.
+
+    Args:
+        folders: As of `folders_of`.
+        jobs: Processes that work side by side.
+        on_case: Called with the number of cases that are there, and of all, at the start and after each.
+
+    Raises:
+        OutputError: The cache cannot be written, or a process was ended.
+    """
+    missing = {folder: sources[0] for folder, sources in folders.items() if not is_cached(folder)}
+    done = len(folders) - len(missing)
+    on_case(done, len(folders))
+    found: dict[Path, list[str]] = {}
+    for finished, (folder, problems) in enumerate(_cached(missing, jobs), start=1):
+        found[folder] = [f"{missing[folder].where}: {problem}" for problem in problems]
+        on_case(done + finished, len(folders))
+    return [problem for folder in missing for problem in found[folder]]
+
+
+def _cached(missing: Mapping[Path, Source], jobs: int) -> Iterator[tuple[Path, list[str]]]:
+    """Write cases, and give after each its folder and what is wrong with it."""
+    if jobs == 1 or len(missing) < 2:
+        for folder, source in missing.items():
+            yield folder, cache_case(source.row, source.labels, folder)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        min(jobs, len(missing)), mp_context=context, initializer=_leave_interrupts_to_parent
+    ) as pool:
+        futures = {
+            pool.submit(cache_case, source.row, source.labels, folder): folder
+            for folder, source in missing.items()
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise OutputError(
+                f"a process that reads cases was ended ({error}); give it more memory or fewer jobs, and in a script "
+                'call read_cohort under if __name__ == "__main__"'
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

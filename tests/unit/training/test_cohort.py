@@ -1,0 +1,254 @@
+"""Manifests to cohorts: what counts, what is left out and said, and everything wrong in one message."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seganypet.errors import ManifestError, SegAnyPETWarning, UsageError
+from seganypet.io import ManifestRow, read_volume
+from seganypet.training.cohort import read_cohort
+from small_cohorts import LABELS, LAS, SHAPE, organs, row, save, tumours, write
+from synthetic_dicom import pet_folder
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+def names_of(case) -> list[str]:
+    return [target.name for target in case.targets]
+
+
+def test_targets_are_names_of_the_reference_and_instances_of_lesions(tmp_path, cache):
+    cohort = read_cohort([write(tmp_path, row(tmp_path, "a"))], "train", cache)
+    (case,) = cohort.cases
+    assert names_of(case) == ["liver", "kidneys", "kidney_left", "lesion", "lesion"]
+    assert [target.voxels for target in case.targets] == [216, 64 + 27, 64, 27, 8]
+    assert (case.name, case.manifest, case.hq) == ("a", 0, True)
+    np.testing.assert_allclose(cohort.open(0).affine, LAS)
+
+
+def test_rows_list_their_targets(tmp_path, cache):
+    rows = [row(tmp_path, "a", targets=("liver",)), row(tmp_path, "b", targets=("kidneys", "lesion"))]
+    a, b = read_cohort([write(tmp_path, *rows)], "train", cache).cases
+    assert names_of(a) == ["liver"]
+    assert names_of(b) == ["kidneys", "lesion", "lesion"]
+
+
+def test_names_asked_for_restrict_the_cohort(tmp_path, cache):
+    manifest = write(tmp_path, row(tmp_path, "a"))
+    cohort = read_cohort([manifest], "train", cache, names=["liver", "lesion"])
+    assert names_of(cohort.cases[0]) == ["liver", "lesion", "lesion"]
+    assert cohort.summary()["left_out"]["not asked for"] == {"kidneys": 1, "kidney_left": 1}
+
+
+def test_splits(tmp_path, cache):
+    splits = {"a": "train", "b": "val", "c": "test", "d": ""}
+    manifest = write(tmp_path, *(row(tmp_path, case, split=split) for case, split in splits.items()))
+    assert [case.name for case in read_cohort([manifest], "train", cache).cases] == ["a", "d"]
+    assert [case.name for case in read_cohort([manifest], "val", cache).cases] == ["b"]
+
+
+def test_quality_that_is_not_given_is_high(tmp_path, cache):
+    manifest = write(tmp_path, *(row(tmp_path, f"case{q}", quality=q) for q in ("hq", "lq", "")))
+    cohort = read_cohort([manifest], "train", cache)
+    assert [case.hq for case in cohort.cases] == [True, False, True]
+    assert [cohort.open(n).hq for n in range(3)] == [True, False, True]
+
+
+def test_two_manifests_may_use_the_same_name_and_have_labels_of_their_own(tmp_path, cache):
+    one = write(tmp_path / "one", row(tmp_path / "one", "a", seed=1))
+    two = write(tmp_path / "two", row(tmp_path / "two", "a", seed=2), labels={"spleen": [1, 2, 3]})
+    cohort = read_cohort([one, two], "train", cache)
+    assert [(case.name, case.manifest) for case in cohort.cases] == [("a", 0), ("a", 1)]
+    assert names_of(cohort.cases[1])[0] == "spleen"
+    assert cohort.cases[1].targets[0].voxels == 216 + 64 + 27
+    assert not np.array_equal(cohort.open(0).suv, cohort.open(1).suv)
+
+
+def test_two_manifests_may_share_files(tmp_path, cache):
+    case = row(tmp_path, "a", quality="lq")
+    one = write(tmp_path / "one", case)
+    two = write(tmp_path / "two", replace(case, quality="hq"))
+    cohort = read_cohort([one, two], "train", cache)
+    assert [(case.manifest, case.hq) for case in cohort.cases] == [(0, False), (1, True)]
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_summary_is_json_with_counts_sizes_and_what_was_left_out(tmp_path, cache):
+    rows = [row(tmp_path, "a"), row(tmp_path, "b", quality="lq", targets=("liver", "lesion"))]
+    summary = read_cohort([write(tmp_path, *rows)], "train", cache).summary()
+    assert json.loads(json.dumps(summary)) == summary
+    assert (summary["cases"], summary["hq_cases"], summary["lq_cases"]) == (2, 1, 1)
+    assert summary["targets"]["liver"] == {"hq": 1, "lq": 1, "volume_ml": [13.824, 13.824, 13.824]}
+    assert summary["targets"]["lesion"] == {"hq": 2, "lq": 2, "volume_ml": [0.512, 1.12, 1.728]}
+    assert summary["lesions_by_size"]["0.5 to 2 ml"] == 4
+    assert sum(summary["lesions_by_size"].values()) == 4
+    assert summary["left_out"]["fewer than 4 voxels"] == {"lesion": 2}
+
+
+def test_targets_listed_but_absent_are_counted(tmp_path, cache):
+    case = row(tmp_path, "a", maps={"reference": organs()}, targets=("liver", "lesion"))
+    summary = read_cohort([write(tmp_path, case)], "train", cache).summary()
+    assert summary["left_out"]["listed in targets, but not in the label map"] == {"lesion": 1}
+
+
+def test_cases_without_a_target_are_left_out_with_a_warning(tmp_path, cache):
+    empty = row(tmp_path, "empty", maps={"reference": np.zeros(SHAPE, np.int16)})
+    manifest = write(tmp_path, empty, row(tmp_path, "nothing", maps={}), row(tmp_path, "a"))
+    with pytest.warns(SegAnyPETWarning) as caught:
+        cohort = read_cohort([manifest], "train", cache)
+    assert [case.name for case in cohort.cases] == ["a"]
+    assert sum("has no target: left out" in str(w.message) for w in caught) == 2
+    assert "'empty'" in str(caught[0].message)
+    assert cohort.summary()["left_out"]["cases without a target"] == {"cases": 2}
+
+
+def test_ids_without_a_name_are_ignored_with_a_warning_that_names_them(tmp_path, cache):
+    reference = organs()
+    reference[0, 10:15, 0], reference[1, 10:15, 0] = 9, 12
+    rows = [row(tmp_path, case, maps={"reference": reference}) for case in ("a", "b")]
+    manifest = write(tmp_path, *rows)
+    for _ in range(2):  # from the cache too
+        with pytest.warns(
+            SegAnyPETWarning, match=r"no name for id 9, 12 in the reference of 2 cases: ignored"
+        ):
+            cohort = read_cohort([manifest], "train", cache)
+    assert names_of(cohort.cases[0]) == ["liver", "kidneys", "kidney_left"]
+
+
+def test_notes_of_the_reader_are_passed_on(tmp_path, cache):
+    case = row(tmp_path, "a")
+    negative = np.linspace(-0.5, 5, int(np.prod(SHAPE)), dtype=np.float32).reshape(SHAPE)
+    save(negative, case.image)
+    for _ in range(2):
+        with pytest.warns(SegAnyPETWarning, match="negative SUV"):
+            read_cohort([write(tmp_path, case)], "train", cache)
+
+
+def test_an_image_may_be_a_dicom_folder(tmp_path, cache):
+    folder = pet_folder(tmp_path / "a" / "pet")
+    volume = read_volume(folder)
+    reference = np.zeros(volume.shape, np.uint8)
+    reference[:2, :2, :2] = 1
+    save(reference, tmp_path / "a" / "reference.nii.gz", volume.affine)
+    manifest = write(
+        tmp_path, ManifestRow(case="a", image=folder, reference=tmp_path / "a" / "reference.nii.gz")
+    )
+    case = read_cohort([manifest], "train", cache).open(0)
+    np.testing.assert_allclose(case.suv, volume.array, rtol=1e-3)
+    np.testing.assert_allclose(case.affine, volume.affine)
+    assert names_of(case) == ["liver"]
+
+
+def test_a_clean_cohort_warns_of_nothing(tmp_path, cache):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_cohort([write(tmp_path, row(tmp_path, "a"))], "train", cache)
+
+
+def refused(manifest, cache, **options) -> str:
+    with pytest.raises(ManifestError) as caught:
+        read_cohort([manifest], "train", cache, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_refuses_an_image_that_cannot_be_read(tmp_path, cache):
+    case = row(tmp_path, "a")
+    case.image.write_bytes(b"no image")
+    message = refused(write(tmp_path, case), cache)
+    assert "case 'a': image: " in message
+    assert "pet.nii.gz: empty, truncated or no NIfTI" in message
+
+
+def test_refuses_an_image_that_is_no_suv(tmp_path, cache):
+    case = row(tmp_path, "a")
+    save(np.full(SHAPE, 3, np.float32), case.image)
+    assert "every voxel is 3" in refused(write(tmp_path, case), cache)
+
+
+@pytest.mark.parametrize("column", ["reference", "lesions", "clean_reference"])
+def test_refuses_a_map_of_another_shape(tmp_path, cache, column):
+    maps = {"reference": organs(), column: np.ones((24, 20, 15), np.uint8)}
+    message = refused(write(tmp_path, row(tmp_path, "a", maps=maps)), cache)
+    assert f"{column}: " in message
+    assert "shape (24, 20, 15), but the image has (24, 20, 16)" in message
+
+
+def test_refuses_a_map_that_lies_elsewhere(tmp_path, cache):
+    case, moved = row(tmp_path, "a"), LAS.copy()
+    moved[2, 3] += 3
+    save(organs(), case.reference, moved)
+    assert "places voxels up to 3 mm from the image's" in refused(write(tmp_path, case), cache)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-1, "values from -1 to"), (2.5, "value 2.5 is no whole number"), (70000, "to 70000")]
+)
+def test_refuses_values_that_are_no_ids(tmp_path, cache, value, text):
+    reference = organs().astype(np.float32)
+    reference[5, 5, 5] = value
+    assert text in refused(write(tmp_path, row(tmp_path, "a", maps={"reference": reference})), cache)
+
+
+def test_refuses_names_that_are_unknown(tmp_path, cache):
+    manifest = write(tmp_path, row(tmp_path, "a", targets=("livre",)))
+    assert "case 'a': target 'livre' is not in its labels.json" in refused(manifest, cache)
+    manifest = write(tmp_path, row(tmp_path, "a"))
+    assert "target 'livre': no labels.json has it" in refused(manifest, cache, names=["livre"])
+
+
+def test_refuses_an_organ_called_lesion(tmp_path, cache):
+    manifest = write(tmp_path, row(tmp_path, "a"), labels={**LABELS, "lesion": [8]})
+    assert "'lesion', which stands for `lesions`" in refused(manifest, cache)
+
+
+def test_refuses_a_manifest_without_labels(tmp_path, cache):
+    manifest = write(tmp_path, row(tmp_path, "a"))
+    (tmp_path / "labels.json").unlink()
+    assert "labels.json: cannot be read" in refused(manifest, cache)
+
+
+def test_refuses_a_split_without_cases(tmp_path, cache):
+    manifest = write(tmp_path, row(tmp_path, "a", split="test"))
+    assert "no case of split 'train'" in refused(manifest, cache)
+
+
+def test_refuses_a_cohort_without_a_target(tmp_path, cache):
+    lesions = np.zeros(SHAPE, np.uint8)
+    lesions[0, 0, :3] = 1
+    manifest = write(tmp_path, row(tmp_path, "a", maps={"lesions": lesions}))
+    assert "has a target of 4 voxels or more" in refused(manifest, cache)
+
+
+def test_refuses_a_manifest_given_twice(tmp_path, cache):
+    manifest = write(tmp_path, row(tmp_path, "a"))
+    with pytest.raises(ManifestError, match="given twice"):
+        read_cohort([manifest, manifest], "train", cache)
+
+
+@pytest.mark.parametrize(
+    ("split", "count", "jobs", "text"),
+    [("test", 1, 1, "'test'"), ("train", 0, 1, "0 manifests"), ("val", 1, 0, "0 jobs")],
+)
+def test_refuses_arguments_that_make_no_sense(tmp_path, cache, split, count, jobs, text):
+    with pytest.raises(UsageError, match=text):
+        read_cohort([tmp_path / "m.csv"] * count, split, cache, jobs=jobs)
+
+
+def test_all_problems_come_in_one_message_the_first_ten_in_full(tmp_path, cache):
+    bad = {"reference": organs()[:-1], "lesions": tumours() - 1}
+    manifest = write(tmp_path, *(row(tmp_path, f"case{n}", maps=bad) for n in range(6)))
+    message = refused(manifest, cache)
+    assert message.startswith("12 problems: ")
+    assert message.endswith("; and 2 more")
+    assert message.count("case 'case") == 10
+    assert message.index("case0") < message.index("case1") < message.index("case4")
+    assert not list(cache.glob("*")) if cache.exists() else True

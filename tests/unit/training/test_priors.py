@@ -1,0 +1,39 @@
+"""What is known before the first click: right where it claims to know, or the whole mask slightly off."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seganypet.training.priors import draw_prior
+
+
+def cube(low: int, high: int, size: int = 8) -> Tensor:
+    mask = torch.zeros(size, size, size, dtype=torch.bool)
+    mask[low:high, low:high, low:high] = True
+    return mask
+
+
+def test_prior_is_a_right_half_that_holds_the_anchor_or_the_whole_mask_moved():
+    reference, anchor, halves, moved = cube(2, 5), torch.tensor([3, 3, 3]), 0, 0
+    for seed in range(60):
+        prior = draw_prior(reference, anchor, np.random.default_rng(seed))
+        known = prior != 0
+        assert 2 <= prior.abs().max() <= 8
+        if known.all():
+            moved += 1
+            assert (prior > 0).sum() == reference.sum()
+        else:
+            halves += 1
+            assert torch.equal((prior > 0)[known], reference[known])
+            assert prior[3, 3, 3] > 0
+            flat = [axis for axis in range(3) if (known == known.select(axis, 0).unsqueeze(axis)).all()]
+            assert len(flat) == 2  # cut along one axis only
+    assert halves > 30
+    assert moved > 5
+
+
+def test_same_source_of_randomness_same_prior():
+    one, same = (draw_prior(cube(2, 5), torch.tensor([3, 3, 3]), np.random.default_rng(4)) for _ in range(2))
+    assert torch.equal(one, same)

@@ -1,0 +1,158 @@
+"""The checkpoint: whole or not there, finite, and continued with its own recipe only."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+
+from seganypet.errors import OutputError, TrainingError, UsageError
+from seganypet.training.checkpoint import (
+    as_json,
+    read_checkpoint,
+    remove_leftovers,
+    require_same_recipe,
+    write_checkpoint,
+)
+
+CONTENT = {"network": {"weight": torch.arange(6.0)}, "step": 3, "recipe": {"a": [1, None, "x"]}, "best": None}
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    path = tmp_path / "checkpoint.pt"
+    write_checkpoint(path, CONTENT)
+    return path
+
+
+def test_what_was_written_is_read(path):
+    found = read_checkpoint(path)
+    assert torch.equal(found["network"].pop("weight"), torch.arange(6.0))
+    assert found == {"network": {}, "step": 3, "recipe": {"a": [1, None, "x"]}, "best": None}
+    assert [p.name for p in path.parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_reading_runs_no_code(path):
+    class Dangerous:
+        def __reduce__(self):
+            return (path.with_name("proof").touch, ())
+
+    torch.save({"format": Dangerous()}, path)
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read"):
+        read_checkpoint(path)
+    assert not path.with_name("proof").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 1000, -1, -100])
+def test_refuses_a_truncated_file(path, kept):
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(
+        TrainingError, match=r"checkpoint\.pt cannot be read .*; put back a copy of it, or remove"
+    ):
+        read_checkpoint(path)
+
+
+def test_refuses_a_damaged_file(path):
+    content = bytearray(path.read_bytes())
+    at = content.index(torch.arange(6.0).numpy().tobytes())
+    content[at + 4] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match=r"cannot be read \(wrong checksum of"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [{"model": torch.zeros(1)}, [1, 2], {"format": "another"}])
+def test_refuses_files_of_others(path, content):
+    torch.save(content, path)
+    with pytest.raises(
+        TrainingError, match="is no checkpoint of this program's training; choose another folder"
+    ):
+        read_checkpoint(path)
+
+
+def test_refuses_what_is_no_file(tmp_path):
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read .*No such file"):
+        read_checkpoint(tmp_path / "checkpoint.pt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_nothing_that_is_not_finite_is_saved(path, value):
+    before = path.read_bytes()
+    spoilt = {"optimiser": {"state": [{"exp_avg": torch.tensor([0.0, value])}]}}
+    with pytest.raises(
+        TrainingError, match=r"optimiser\.state\.0\.exp_avg holds NaN or infinity and is not saved"
+    ):
+        write_checkpoint(path, spoilt)
+    assert path.read_bytes() == before
+
+
+def test_full_disk_leaves_the_last_checkpoint(path):
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"checkpoint\.pt: cannot be written .*; .*free space"):
+            write_checkpoint(path, {"network": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_bytes_are_on_the_disk_before_the_name_is(path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: calls.append("sync"))
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, to: calls.append("rename") or replace(self, to))
+    write_checkpoint(path, CONTENT)
+    assert calls == ["sync", "rename", "sync"]  # file, name, folder
+
+
+def test_leftovers_of_killed_runs_are_removed_and_nothing_else(path):
+    leftover = path.with_name(f".{'0f' * 16}.pt")
+    others = [path.with_name(name) for name in (".hidden.pt", f"{'0f' * 16}.pt", f".{'0f' * 16}.nii.gz")]
+    for file in (leftover, *others):
+        file.touch()
+    remove_leftovers(path.parent)
+    assert not leftover.exists()
+    assert all(file.exists() for file in (path, *others))
+
+
+STORED = {"name": "p1", "loop": {"steps": 10, "precision": "bfloat16"}, "milestones": [0.6, 0.9]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "p2"}, "the run has name 'p1', not 'p2'"),
+        ({"loop": {"steps": 20, "precision": "float16"}}, r"the run has loop\.steps 10, not 20"),
+        ({"loop": {"steps": 10, "precision": "float16"}}, r"loop\.precision 'bfloat16', not 'float16'"),
+        ({"milestones": [0.6]}, r"milestones \[0\.6, 0\.9\], not \[0\.6\]"),
+        ({"loop": None}, r"loop \{'steps': 10, 'precision': 'bfloat16'\}, not None"),
+        ({"new": 1}, "the run has new absent, not 1"),
+        ({"loop": {"steps": 10}}, r"loop\.precision 'bfloat16', not absent"),
+    ],
+)
+def test_refuses_another_recipe_and_names_the_first_difference(tmp_path, change, message):
+    with pytest.raises(TrainingError, match=f"{tmp_path.name}: .*{message}; resume with the same recipe"):
+        require_same_recipe(STORED | change, STORED, tmp_path)
+
+
+def test_settings_that_change_no_number_may_differ(tmp_path):
+    free = {"workers": 4, "device": "cuda", "log_every": 5, "save_every_s": 1.0, "stop_after_s": None}
+    require_same_recipe({**STORED, **free}, STORED, tmp_path)
+    require_same_recipe(STORED, {**STORED, "loop": {**STORED["loop"], **free}}, tmp_path)
+
+
+def test_recipe_comes_back_from_json_as_it_is_compared():
+    assert as_json({"milestones": (0.6, 0.9)}) == {"milestones": [0.6, 0.9]}
+
+
+@pytest.mark.parametrize("value", [object(), float("nan")])
+def test_refuses_a_recipe_without_json_form(value):
+    with pytest.raises(
+        UsageError, match=r"the recipe has no JSON form \(.*\); give texts, numbers and lists"
+    ):
+        as_json({"value": value})
