@@ -35,37 +35,38 @@ def overridden(config: Any, settings: Sequence[str]) -> Any:
                 inner[part] = _Inside()
             inner = inner[part]
         inner[path[-1]] = _value(text.strip())
-    try:
-        return _changed(config, changes)
-    except SegAnyPETError as error:
-        raise UsageError(f"setting {' '.join(settings)}: {error}") from error
+    return _changed(config, changes, "")
 
 
 class _Inside(dict[str, Any]):
     """Changes inside a setting, as against a mapping that is its value."""
 
 
-def _changed(part: Any, changes: Mapping[str, Any]) -> Any:
-    """Return a dataclass or mapping with changes."""
+def _changed(part: Any, changes: Mapping[str, Any], where: str) -> Any:
+    """Return a dataclass or mapping with changes; `where` is its name, with a dot behind it."""
     if isinstance(part, Mapping):
         inside = {
-            name: _changed(part.get(name), value) if isinstance(value, _Inside) else value
+            name: _changed(part.get(name), value, f"{where}{name}.") if isinstance(value, _Inside) else value
             for name, value in changes.items()
         }
         return {**part, **inside}
     if not is_dataclass(part) or isinstance(part, type):
-        raise UsageError(f"{next(iter(changes))} is no setting inside {part!r}")
+        raise UsageError(f"setting {where}{next(iter(changes))}: there is nothing inside {part!r}")
     known, hints = [field.name for field in fields(part)], get_type_hints(type(part))
     values = {}
     for name, value in changes.items():
         if name not in known:
-            raise UsageError(f"no setting {name}; there are {', '.join(known)}")
+            raise UsageError(f"no setting {where}{name}; there are {', '.join(known)}")
         if isinstance(value, _Inside):
             inner = getattr(part, name)
-            values[name] = _changed(_default_of(name, hints[name]) if inner is None else inner, value)
+            inner = _default_of(f"{where}{name}", hints[name]) if inner is None else inner
+            values[name] = _changed(inner, value, f"{where}{name}.")
         else:
-            values[name] = _fitting(name, value, hints[name])
-    return replace(part, **values)
+            values[name] = _fitting(f"{where}{name}", value, hints[name])
+    try:
+        return replace(part, **values)
+    except SegAnyPETError as error:
+        raise UsageError(f"setting {', '.join(where + name for name in values)}: {error}") from error
 
 
 def _default_of(name: str, hint: Any) -> Any:
@@ -73,7 +74,7 @@ def _default_of(name: str, hint: Any) -> Any:
     for choice in get_args(hint) or (hint,):
         if is_dataclass(choice) and isinstance(choice, type):
             return choice()
-    raise UsageError(f"{name} has no settings inside")
+    raise UsageError(f"setting {name}: there is nothing inside it")
 
 
 def _value(text: str) -> Any:
@@ -86,7 +87,9 @@ def _value(text: str) -> Any:
 
 
 def _fitting(name: str, value: Any, hint: Any) -> Any:
-    """Return the value in the type that the setting has; lists stand for tuples, whole numbers for floats.
+    """Return the value in the type that the setting has.
+
+    Lists stand for tuples, names with commas between them too, and whole numbers for floats.
 
     Raises:
         UsageError: It is of another type.
@@ -97,7 +100,7 @@ def _fitting(name: str, value: Any, hint: Any) -> Any:
         if fits:
             return converted
     wanted = getattr(hint, "__name__", None) if not get_args(hint) else str(hint).replace("typing.", "")
-    raise UsageError(f"{name} is {value!r}; expected {wanted}")
+    raise UsageError(f"setting {name} is {value!r}; expected {wanted}")
 
 
 def _as(value: Any, choice: Any) -> tuple[bool, Any]:
@@ -107,6 +110,8 @@ def _as(value: Any, choice: Any) -> tuple[bool, Any]:
         return value is None, None
     if origin is Literal:
         return value in get_args(choice), value
+    if origin is tuple and isinstance(value, str) and get_args(choice)[0] is str:
+        return True, tuple(name.strip() for name in value.split(",") if name.strip())
     if origin is tuple:
         return isinstance(value, (tuple, list)), _tupled(value)
     if choice is float:

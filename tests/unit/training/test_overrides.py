@@ -46,6 +46,8 @@ class Outer:
     absent: Inner | None = None
     spread: tuple[int, int] = (1, 2)
     shares: tuple[tuple[str, float], ...] = ()
+    names: tuple[str, ...] = ()
+    nothing: float | None = None
     on: bool = False
     sizes: Mapping[str, Any] = field(default_factory=lambda: {"depth": 12})
 
@@ -65,6 +67,9 @@ class Outer:
         ("spread=3,8", Outer(spread=(3, 8))),
         ("spread=[3, 8]", Outer(spread=(3, 8))),
         ("shares=(('a', 0.5), ('b', 0.5))", Outer(shares=(("a", 0.5), ("b", 0.5)))),
+        ("names=liver", Outer(names=("liver",))),
+        ("names=liver, spleen", Outer(names=("liver", "spleen"))),
+        ("names=('liver',)", Outer(names=("liver",))),
         ("on=true", Outer(on=True)),
         ("sizes.depth=16", Outer(sizes={"depth": 16})),
         ("sizes.heads=2", Outer(sizes={"depth": 12, "heads": 2})),
@@ -102,16 +107,17 @@ def test_the_original_stays_as_it_is():
         ("inner.rate", "setting 'inner.rate'; expected name=value"),
         ("=3", "expected name=value"),
         ("innr.rate=3", "no setting innr; there are name, inner, absent"),
-        ("inner.pace=3", "no setting pace; there are rate, steps"),
-        ("inner.steps=0.5", r"inner\.steps=0\.5: steps is 0\.5; expected int"),
+        ("inner.pace=3", r"no setting inner\.pace; there are rate, steps"),
+        ("inner.steps=0.5", r"setting inner\.steps is 0\.5; expected int"),
         ("inner.steps=true", "steps is True; expected int"),
         ("inner.rate=fast", "rate is 'fast'; expected float"),
         ("inner.kind=medium", "kind is 'medium'"),
-        ("inner.rate=-1", r"inner\.rate=-1: rate=-1\.0; expected 0 or more"),
+        ("inner.rate=-1", r"setting inner\.rate: rate=-1\.0; expected 0 or more"),
         ("on=1", "on is 1; expected bool"),
         ("name=3", "name is 3; expected str"),
         ("spread=3", "spread is 3"),
-        ("name.first=3", "first"),
+        ("name.first=3", r"setting name\.first: there is nothing inside 'recipe'"),
+        ("nothing.first=3", r"setting nothing: there is nothing inside it"),
     ],
 )
 def test_refuses_what_does_not_fit(setting, message):

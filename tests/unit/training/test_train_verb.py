@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from papers_checkpoint import write_papers_checkpoint
 from seganypet.cli import main
+from seganypet.models.checkpoint import save_checkpoint
 from seganypet.models.compact import CompactConfig, CompactSegmenter
 from seganypet.models.presets import PRESETS
 from seganypet.models.weights import load_model, load_network, save_weights
@@ -103,6 +105,38 @@ def test_fine_tunes_weights_and_remembers_where_they_come_from(tmp_path, train):
     assert set(kept) > set(network.state_dict())  # and boxes besides
 
 
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [
+        ("petwb-seg11k", []),
+        ("pets-5k", ["targets=liver", "loop.accumulation=2", "sampling.hq_share=0.5"]),
+        ("segany-pet-lesion", []),
+    ],
+)
+def test_fine_tunes_the_authors_checkpoint_by_each_of_their_recipes(tmp_path, train, recipe, settings):
+    """A small checkpoint as the authors' training writes it, with other sizes than the published one."""
+    start = write_papers_checkpoint(tmp_path / "sam_med3d.pth")
+    small = ["epochs=2", "batch_size=1", "episode.clicks=2,3", "loop.precision=float32", "validation=none"]
+    changes = [part for setting in [*small, *settings] for part in ("--set", setting)]
+    assert train("--weights", str(start), *changes, recipe=recipe) == 0
+    network, description = load_network(tmp_path / "run" / "weights.safetensors")
+    before, _ = load_network(start)
+    assert (description.architecture, description.prompt_policy, description.boxes) == (
+        "sam3d",
+        "newest",
+        False,
+    )
+    assert description.training["from"]["name"] == "sam_med3d"
+    moved = {
+        name.partition(".")[0]
+        for name, tensor in network.state_dict().items()
+        if not torch.allclose(tensor, before.state_dict()[name], atol=1e-4)
+    }
+    assert "image_encoder" in moved
+    save_checkpoint(network, tmp_path / "for_their_code.pth")
+    assert_same_weights(tmp_path / "for_their_code.pth", tmp_path / "run" / "weights.safetensors")
+
+
 def test_trains_on_scans_simulated_meanwhile(tmp_path, capsys):
     small = ["on_the_fly.lanes=2", "on_the_fly.stream.shape=48,48,48", "loop.steps=1"]
     settings = [part for setting in small for part in ("--set", setting)]
@@ -121,7 +155,7 @@ def test_trains_on_scans_simulated_meanwhile(tmp_path, capsys):
             "recipe segany-pet-lesion goes on from weights; give --weights",
         ),
         (["debug", "--manifest", "m.csv"], "m.csv: no such file"),
-        (["debug", "--manifest", "m.csv", "--set", "loop.stepz=3"], "no setting stepz"),
+        (["debug", "--manifest", "m.csv", "--set", "loop.stepz=3"], "no setting loop.stepz"),
         (["debug", "--manifest", "m.csv", "--minutes", "0"], "'0' is not above 0"),
         (["debug", "--manifest", "m.csv", "--weights", "gone.pth"], "gone.pth: no such weight file"),
         (["giant", "--manifest", "m.csv"], "invalid choice: 'giant'"),
