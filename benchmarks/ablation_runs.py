@@ -47,11 +47,12 @@ ARMS: dict[str, list[str]] = {
     "mix": ["sampling.hq_share=0.25"],
     "mix_as_they_come": [],
     "consistency": [*CPCL, "cpcl.labels=raw", "cpcl.lq_weight=full"],
-    "cpcl": CPCL,
+    "cpcl": [*CPCL, "cpcl.uncertainty_threshold=0.69"],
+    "cpcl_065": [*CPCL, "cpcl.uncertainty_threshold=0.65"],
     "hq": ["sampling.hq_share=1.0"],
     # To tell apart what the full strategy does at once.
     "ramped_raw": [*CPCL, "cpcl.labels=raw"],
-    "full_flipped": [*CPCL, "cpcl.lq_weight=full"],
+    "full_flipped": [*CPCL, "cpcl.lq_weight=full", "cpcl.uncertainty_threshold=0.69"],
     "confident": [*CPCL, "cpcl.labels=confident", "cpcl.uncertainty_threshold=0.3", "cpcl.lq_weight=full"],
 }
 

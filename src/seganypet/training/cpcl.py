@@ -50,7 +50,7 @@ class CPCLConfig:
 
     consistency: bool = True
     labels: Labels = "flipped"
-    uncertainty_threshold: float | Literal["mean"] = 0.65
+    uncertainty_threshold: float | Literal["mean"] = 0.69
     entropy: Entropy = "mean"
     lq_weight: LQWeight = "ramped"
     beta: float = 5.0
