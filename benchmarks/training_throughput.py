@@ -84,6 +84,7 @@ def ready_batch(size: int, batch: int, *, hq: bool) -> Sample:
         patch=torch.randn(reference.shape, generator=generator) + 2 * reference,
         reference=reference,
         clean=reference,
+        known=torch.ones(batch, dtype=torch.bool),
         hq=torch.full((batch,), hq),
         anchor=torch.full((batch, 3), size // 2),
         box=torch.tensor([[first] * 3, [last] * 3], dtype=torch.float32).expand(batch, 2, 3),

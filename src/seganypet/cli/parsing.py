@@ -77,6 +77,21 @@ def positive(text: str) -> float:
     return value
 
 
+def count(*, least: int) -> Callable[[str], int]:
+    """Return a converter for whole numbers that are not below the least."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is below {least}")
+        return value
+
+    return convert
+
+
 def _finite(part: str, text: str) -> float:
     try:
         value = float(part)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seganypet.cli.messages import progress_bar, say
-from seganypet.cli.parsing import positive
+from seganypet.cli.parsing import count, positive
 
 if TYPE_CHECKING:
     from seganypet.training.config import TrainingConfig
 
+# Exit code of a run that was stopped before its end: there are no weights yet.
+STOPPED = 3
 # Known here so that --help imports nothing; the same as `training.recipes.RECIPES`, which a test holds it to.
 RECIPES = ("compact", "debug", "pets-5k", "petwb-seg11k", "segany-pet-lesion")
 
@@ -54,14 +56,14 @@ def _add_data_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--jobs",
-        type=int,
+        type=count(least=1),
         default=1,
         metavar="N",
         help="processes that read the cohort (default: %(default)s)",
     )
     group.add_argument(
         "--workers",
-        type=int,
+        type=count(least=0),
         default=1,
         metavar="N",
         help="processes that prepare patches, for each training process (default: %(default)s)",
@@ -88,7 +90,10 @@ def _add_training_options(group: argparse._ArgumentGroup) -> None:
         "--device", default="auto", metavar="D", help="cpu or cuda; auto takes a GPU if there is one"
     )
     group.add_argument(
-        "--minutes", type=positive, metavar="M", help="stop after that long, saved; --resume goes on"
+        "--minutes",
+        type=positive,
+        metavar="M",
+        help="stop after that long, saved, with exit code 3; --resume goes on",
     )
 
 
@@ -112,7 +117,9 @@ def run(arguments: argparse.Namespace) -> int:
             on_case=on_case if processes.is_first else None,
         )
         state = run_training(config, options, processes)
-    if processes.is_first and not state.stopped_by:
+    if state.stopped_by:
+        return STOPPED
+    if processes.is_first:
         for name in (WEIGHTS_NAME, BEST_NAME):
             if (folder / name).exists():
                 say(f"wrote {folder / name}")
@@ -127,6 +134,7 @@ def resolved(arguments: argparse.Namespace) -> TrainingConfig:
     """
     from dataclasses import replace
 
+    from seganypet.errors import UsageError
     from seganypet.training.overrides import overridden
     from seganypet.training.recipes import RECIPES as FUNCTIONS
     from seganypet.training.recipes import simulated_on_the_fly
@@ -134,5 +142,10 @@ def resolved(arguments: argparse.Namespace) -> TrainingConfig:
     config = FUNCTIONS[arguments.recipe]()
     if arguments.on_the_fly:
         config = replace(config, on_the_fly=simulated_on_the_fly())
+    named = {setting.partition("=")[0].strip() for setting in arguments.settings}
+    if {"loop.steps", "epochs"} <= named:
+        raise UsageError("loop.steps and epochs both say how long to train; set one of them")
+    if "loop.steps" in named:
+        config = replace(config, epochs=None)
     changed: TrainingConfig = overridden(config, arguments.settings)
     return changed

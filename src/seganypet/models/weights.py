@@ -300,6 +300,8 @@ def save_weights(
 ) -> ModelDescription:
     """Write a network's weights in 16 bits, and its description beside them; return it with the file's hash.
 
+    Equal weights give equal bytes.
+
     Args:
         model: The network, or a model that holds it; float16 keeps 11 bits of every weight. Warns where a tensor
             loses more than that.
@@ -318,7 +320,7 @@ def save_weights(
     require_float32(tensors)
     content = save(
         {name: _halved(name, tensor) for name, tensor in tensors.items()},
-        metadata={"format": "seganypet", "architecture": description.architecture},
+        metadata={"format": "seganypet"},  # of several keys, the order in the file would be random
     )
     complete = replace(description, sha256=hashlib.sha256(content).hexdigest())
     for target, written in (

@@ -16,11 +16,13 @@ from torch import Tensor
 
 from seganypet.errors import OutputError, TrainingError, UsageError
 from seganypet.io.write import atomic_path
+from seganypet.training.shortage import shortage
 
 FILE_NAME = "checkpoint.pt"
-# What a run may be continued with other values of: they change no number that it computes.
-FREE_SETTINGS = frozenset({"workers", "device", "log_every", "save_every_s", "stop_after_s"})
+# Full names of what a run may be continued with other values of: they change no number that it computes.
+FREE_SETTINGS = frozenset({"loop.log_every", "loop.save_every_s"})
 _FORMAT = "seganypet training 1"
+_LONGEST_SHOWN = 80
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.(pt|json|jsonl)")
 
 
@@ -40,6 +42,8 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
         try:
             torch.save({"format": _FORMAT, **content}, file)
         except RuntimeError as error:  # torch's writer hides the reason, such as a full disk
+            if shortage(error):
+                raise
             raise OutputError(
                 f"{path}: cannot be written ({_first_line(error)}); free space, then resume"
             ) from error
@@ -97,17 +101,19 @@ def as_json(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def require_same_recipe(given: Mapping[str, Any], stored: Mapping[str, Any], where: Path) -> None:
+def require_same_recipe(given: Mapping[str, Any], stored: Any, where: Path) -> None:
     """Refuse to continue a run with a recipe other than its own; `FREE_SETTINGS` may differ.
 
     Args:
         given: The recipe now, in its JSON form.
-        stored: That of the run.
+        stored: What the file has as that of the run.
         where: The file it was stored in, for the message.
 
     Raises:
-        TrainingError: They differ; it names the first setting that does, and both values.
+        TrainingError: They differ; it names the first setting that does, and both values. Or the file has none.
     """
+    if not isinstance(stored, Mapping):
+        raise TrainingError(f"{where} holds no recipe; put back a copy of it, or choose another folder")
     difference = _first_difference(given, stored)
     if difference is not None:
         name, now, then = difference
@@ -119,18 +125,24 @@ def require_same_recipe(given: Mapping[str, Any], stored: Mapping[str, Any], whe
 def _first_difference(given: Any, stored: Any, name: str = "") -> tuple[str, str, str] | None:
     """Return name and both values of the first setting that differs."""
     if not (isinstance(given, Mapping) and isinstance(stored, Mapping)):
-        return None if given == stored else (name, repr(given), repr(stored))
+        return None if given == stored else (name, _shown(given), _shown(stored))
     for key in dict.fromkeys((*given, *stored)):
-        if key in FREE_SETTINGS:
-            continue
         inner = f"{name}.{key}" if name else str(key)
+        if inner in FREE_SETTINGS:
+            continue
         if key not in given or key not in stored:
-            now, then = (repr(each[key]) if key in each else "absent" for each in (given, stored))
+            now, then = (_shown(each[key]) if key in each else "absent" for each in (given, stored))
             return inner, now, then
         difference = _first_difference(given[key], stored[key], inner)
         if difference is not None:
             return difference
     return None
+
+
+def _shown(value: Any) -> str:
+    """Return a value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _require_finite(value: Any, name: str) -> None:

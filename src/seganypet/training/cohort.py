@@ -14,6 +14,7 @@ from seganypet.training.cache import CacheEntry, open_case, read_entry, remove_l
 from seganypet.training.cases import MIN_VOXELS, CachedCase, Target
 from seganypet.training.cohort_files import OnCase, Source, cache_all, folders_of, sources_of
 from seganypet.training.cohort_summary import summary_of
+from seganypet.training.folders import require_folder
 
 SPLITS_OF: Final[Mapping[str, tuple[str, ...]]] = {"train": ("train", ""), "val": ("val",)}
 """Rows that belong to a split; those without one are for training."""
@@ -99,22 +100,51 @@ def read_cohort(
         on_case: Called with the number of cases that are cached, and of all, at the start and after each.
 
     Raises:
-        ManifestError: Everything that is wrong, in one message: a manifest or its labels; a file that cannot be
-            read; a map on another grid than its image, or with values that are no ids; a name that is unknown; no
-            case of the split; no target at all.
-        OutputError: The cache cannot be written.
+        ManifestError: What `check_cohort` finds, before any image is read; else everything that is wrong with the
+            images, in one message: a file that cannot be read; a map on another grid than its image, or with values
+            that are no ids; no target at all.
+        OutputError: The cache is a file, lies in one, or cannot be written.
         UsageError: Another split, no manifest, or `jobs` below 1.
     """
+    if jobs < 1:
+        raise UsageError(f"jobs is {jobs}; expected 1 or more")
+    folders = _checked(manifests, split, cache, names)
+    remove_leftovers(cache)
+    _refuse(cache_all(folders, jobs, on_case or (lambda done, cases: None)))
+    return _cohort(tuple(manifests), split, folders, names)
+
+
+def check_cohort(manifests: Sequence[Path], split: str, cache: Path, *, names: Sequence[str] = ()) -> None:
+    """Refuse what `read_cohort` would, as far as that takes no image: reading them can take hours.
+
+    Args:
+        manifests: As for `read_cohort`.
+        split: As for `read_cohort`.
+        cache: As for `read_cohort`; nothing is written.
+        names: As for `read_cohort`.
+
+    Raises:
+        ManifestError: Everything that is wrong, in one message: a manifest or its labels; a file that is not there;
+            a name that is unknown; no case of the split.
+        OutputError: The cache is a file, or lies in one.
+        UsageError: Another split, or no manifest.
+    """
+    _checked(manifests, split, cache, names)
+
+
+def _checked(
+    manifests: Sequence[Path], split: str, cache: Path, names: Sequence[str]
+) -> dict[Path, list[Source]]:
+    """Return the cases that share a folder of the cache, by that folder."""
     if split not in SPLITS_OF:
         raise UsageError(f"split {split!r}; expected {' or '.join(SPLITS_OF)}")
-    if not manifests or jobs < 1:
-        raise UsageError(f"{len(manifests)} manifests and {jobs} jobs; give one or more of each")
+    if not manifests:
+        raise UsageError("no manifest; give one or more")
+    require_folder(cache)
     sources, problems = sources_of(manifests, split, SPLITS_OF[split], names)
     folders = folders_of(sources, cache, problems)
-    remove_leftovers(cache)
-    problems += cache_all(folders, jobs, on_case or (lambda done, cases: None))
     _refuse(problems)
-    return _cohort(tuple(manifests), split, folders, names)
+    return folders
 
 
 def _cohort(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seganypet.errors import ManifestError, OutputError
+from seganypet.errors import ManifestError
 from seganypet.io import ManifestRow, read_labels, read_manifest
+from seganypet.io.side_by_side import side_by_side
 from seganypet.training.cache import cache_case, cached_folder, is_cached
 from seganypet.training.cases import LESION
 
@@ -109,39 +106,13 @@ def cache_all(folders: Mapping[Path, Sequence[Source]], jobs: int, on_case: OnCa
     missing = {folder: sources[0] for folder, sources in folders.items() if not is_cached(folder)}
     done = len(folders) - len(missing)
     on_case(done, len(folders))
-    found: dict[Path, list[str]] = {}
-    for finished, (folder, problems) in enumerate(_cached(missing, jobs), start=1):
-        found[folder] = [f"{missing[folder].where}: {problem}" for problem in problems]
-        on_case(done + finished, len(folders))
-    return [problem for folder in missing for problem in found[folder]]
-
-
-def _cached(missing: Mapping[Path, Source], jobs: int) -> Iterator[tuple[Path, list[str]]]:
-    """Write cases, and give after each its folder and what is wrong with it."""
-    if jobs == 1 or len(missing) < 2:
-        for folder, source in missing.items():
-            yield folder, cache_case(source.row, source.labels, folder)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(jobs, len(missing)), mp_context=context, initializer=_leave_interrupts_to_parent
-    ) as pool:
-        futures = {
-            pool.submit(cache_case, source.row, source.labels, folder): folder
-            for folder, source in missing.items()
-        }
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise OutputError(
-                f"a process that reads cases was ended ({error}); give it more memory or fewer jobs, and in a script "
-                'call read_cohort under if __name__ == "__main__"'
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _leave_interrupts_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    arguments = [(source.row, source.labels, folder) for folder, source in missing.items()]
+    found: dict[int, list[str]] = {}
+    for number, problems in side_by_side(cache_case, arguments, jobs, called="read_cohort"):
+        found[number] = problems
+        on_case(done + len(found), len(folders))
+    return [
+        f"{source.where}: {problem}"
+        for number, source in enumerate(missing.values())
+        for problem in found[number]
+    ]

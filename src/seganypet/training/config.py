@@ -28,7 +28,8 @@ class TrainingConfig:
         cpcl: How labels of low quality are learned from; None: like those of high quality.
         loop: Optimiser, schedule, precision, steps.
         batch_size: Patches of one process at a time; a step has `loop.accumulation` times as many, of each process.
-        epochs: Length of the training in passes over the targets; None: `loop.steps` says it.
+        epochs: Length of the training: an epoch is as many patches as the cohort has targets, however they are drawn;
+            None: `loop.steps` says it.
         validation: What is looked at while training; None: nothing.
         targets: Names of what is trained on, "lesion" for the lesions; empty for all that the cohort has.
         on_the_fly: How scans are simulated while training, where they are not (only) a cohort's.
@@ -36,7 +37,7 @@ class TrainingConfig:
         fine_tunes: Whether the recipe makes no sense but from given weights.
 
     Raises:
-        UsageError: A length or size below 1, or boxes for a network that does not take them.
+        UsageError: A length or size below 1, or a share outside 0 to 1.
     """
 
     recipe: str
@@ -60,10 +61,6 @@ class TrainingConfig:
             raise UsageError(f"epochs={self.epochs}; expected a number above 0, or none")
         if not 0 <= self.cohort_share <= 1:
             raise UsageError(f"cohort_share={self.cohort_share}; expected 0 to 1")
-        if self.episode.box_share and not self.model.boxes:
-            raise UsageError(
-                f"episode.box_share={self.episode.box_share}, but {self.model.name} takes no boxes; set it to 0"
-            )
 
     def with_length(self, targets: int, world: int) -> TrainingConfig:
         """Return the configuration with `loop.steps` instead of epochs.

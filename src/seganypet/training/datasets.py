@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import numpy as np
 from torch.utils.data import Dataset
 
 from seganypet.errors import UsageError
 from seganypet.training.balance import IndexedCase, TargetIndex
 from seganypet.training.cohort import Cohort
 from seganypet.training.cutting import PatchFormat
+from seganypet.training.randomness import Seed, Use, rng_of
 from seganypet.training.sample import Sample
 from seganypet.training.sampling import SamplingConfig, draw_sample
-
-Seed = int | tuple[int, ...]
-
-# Numbers that keep the uses of one seed apart.
-_DRAWING: Final = 1
-_MIXING: Final = 2
-
-
-def rng_of(seed: Seed, use: int, *numbers: int) -> np.random.Generator:
-    """Return the randomness that belongs to some numbers: the same ones give the same randomness.
-
-    Args:
-        seed: Of everything.
-        use: What it is for; keeps uses apart.
-        numbers: Which one of these.
-    """
-    return np.random.default_rng([*seeds_of(seed), use, *numbers])
-
-
-def seeds_of(seed: Seed) -> tuple[int, ...]:
-    """Return a seed as its numbers."""
-    return (seed,) if isinstance(seed, int) else seed
 
 
 class CohortPatches(Dataset[Sample]):
@@ -61,7 +37,7 @@ class CohortPatches(Dataset[Sample]):
         Raises:
             ImageReadError: A case's folder in the cache is damaged, or gone.
         """
-        rng = rng_of(self.seed, _DRAWING, number)
+        rng = rng_of(self.seed, Use.COHORT_SAMPLE, number)
         at, target = self._index.draw(number, rng)
         case = self.cohort.open(at)
         return draw_sample(case, case.targets[target], self.form, self.sampling, rng)
@@ -89,5 +65,7 @@ class MixedPatches(Dataset[Sample]):
 
     def __getitem__(self, number: int) -> Sample:
         """Return a sample by its number, 0 or above."""
-        chosen = self.second if rng_of(self.seed, _MIXING, number).random() < self.share else self.first
+        chosen = (
+            self.second if rng_of(self.seed, Use.MIXED_SAMPLE, number).random() < self.share else self.first
+        )
         return chosen[number]

@@ -32,13 +32,11 @@ class Processes:
     Attributes:
         rank: Which of them this is, from 0.
         world: How many there are.
-        local_rank: Which of those on this machine this is.
         device: What this one computes on.
     """
 
     rank: int = 0
     world: int = 1
-    local_rank: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
@@ -60,11 +58,6 @@ class Processes:
         )
         devices = [self.device] if self.device.type == "cuda" else None
         return DistributedDataParallel(module, device_ids=devices, find_unused_parameters=True)
-
-    def barrier(self) -> None:
-        """Wait for all."""
-        if self.world > 1:
-            dist.barrier()
 
     def any(self, *flags: bool) -> tuple[bool, ...]:
         """Return for each flag whether it is set in any process."""
@@ -156,7 +149,7 @@ def joined(device: str = "auto") -> Iterator[Processes]:
         timeout=_PATIENCE,
     )
     try:
-        yield Processes(rank=rank, world=world, local_rank=local_rank, device=chosen)
+        yield Processes(rank=rank, world=world, device=chosen)
     finally:
         gc.collect()  # models that hold it, in the cycles of errors and their tracebacks
         dist.destroy_process_group()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import numpy as np
 import torch
@@ -52,6 +52,8 @@ class EpisodeConfig:
         prior_share: Chance that a sample starts with a part of its mask known, as a window beside another one does,
             or with a mask that a reader gave.
         box_share: Chance that a sample starts with a box in place of a click; 0 unless the network takes boxes.
+        prompt_policy: Whether the network is shown all clicks so far ("all") or the newest alone ("newest"), and will
+            be so ever after; None: as its description says.
 
     Raises:
         UsageError: A range, share or policy that is none.
@@ -63,18 +65,24 @@ class EpisodeConfig:
     mask_only_share: float = 0.0
     prior_share: float = 0.0
     box_share: float = 0.0
+    prompt_policy: PromptPolicy | None = None
 
     def __post_init__(self) -> None:
         fewest, most = self.clicks
         if not 1 <= fewest <= most:
             raise UsageError(f"clicks={self.clicks}; expected 1 <= fewest <= most")
+        if self.prompt_policy not in (None, *get_args(PromptPolicy)):
+            raise UsageError(
+                f"prompt_policy={self.prompt_policy!r}; choose {' or '.join(get_args(PromptPolicy))}, or none"
+            )
         for name in ("mask_only_share", "prior_share", "box_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name}={getattr(self, name)}; expected 0 to 1")
         if not 0 <= self.perturbation_mm < math.inf:
             raise UsageError(f"perturbation_mm={self.perturbation_mm}; expected 0 or more")
         unknown = [policy for policy, _ in self.policies if policy not in CLICK_POLICIES]
-        if unknown or not math.isclose(sum(share for _, share in self.policies), 1):
+        shares = [share for _, share in self.policies]
+        if unknown or min(shares, default=-1) < 0 or not math.isclose(sum(shares), 1):
             raise UsageError(
                 f"policies={self.policies}; expected some of {', '.join(CLICK_POLICIES)} with shares that add up to 1"
             )
@@ -86,7 +94,7 @@ class Prompts:
     Args:
         points: Of each sample, [B, N, 3].
         labels: 1 positive, 0 negative, -1 padding, 2 and 3 corners of a box, [B, N].
-        policy: Whether the network is shown all of them, or those of the newest step.
+        policy: Whether the network is shown all of them, or those of the newest step; a box is shown in every one.
     """
 
     def __init__(self, points: Tensor, labels: Tensor, policy: PromptPolicy) -> None:
@@ -100,8 +108,17 @@ class Prompts:
     def shown(self) -> tuple[Tensor, Tensor]:
         """Return points [B, N, 3] and labels [B, N] as the network is shown them now."""
         if self._policy == "newest":
-            return self._points[-1], self._labels[-1]
+            return self._newest()
         return torch.cat(self._points, dim=1), torch.cat(self._labels, dim=1)
+
+    def _newest(self) -> tuple[Tensor, Tensor]:
+        """Return the prompts of the newest step, and the boxes of the first."""
+        points, labels = self._points[-1], self._labels[-1]
+        boxed = self._labels[0] >= min(_BOX_CORNERS)
+        if len(self._labels) == 1 or not boxed.any():
+            return points, labels
+        boxes = torch.where(boxed, self._labels[0], _PADDING)
+        return torch.cat([self._points[0], points], dim=1), torch.cat([boxes, labels], dim=1)
 
 
 def run_episode(
@@ -110,6 +127,8 @@ def run_episode(
     config: EpisodeConfig,
     description: ModelDescription,
     rng: np.random.Generator,
+    *,
+    passes: tuple[int, int] = (1, 1),
 ) -> list[Tensor]:
     """Return the logits after each click at the patch's resolution, float32 [B, 1, P, P, P] each [P1 eq. 1, Alg. 1].
 
@@ -123,6 +142,7 @@ def run_episode(
         config: How the reader is simulated.
         description: Whether clicks accumulate or the newest alone is shown, and how large a voxel is.
         rng: Of what the batch has in common: number of clicks, and which steps see the mask alone.
+        passes: How often the decoder runs at the first step and at each later one, its logits fed back in between.
     """
     rngs = [np.random.default_rng(int(seed)) for seed in batch.seed]
     embedding = network.encode(batch.patch)
@@ -130,11 +150,11 @@ def run_episode(
     previous = _priors(batch, config, rngs, network.logits_size)
     steps, predictions = int(rng.integers(config.clicks[0], config.clicks[1] + 1)), []
     for step in range(steps):
-        points, labels = prompts.shown()
-        if step and rng.random() < config.mask_only_share:
-            low_res = network.decode(embedding, None, None, previous)
-        else:
-            low_res = network.decode(embedding, points, labels, previous)
+        alone = step > 0 and rng.random() < config.mask_only_share
+        points, labels = (None, None) if alone else prompts.shown()
+        low_res = network.decode(embedding, points, labels, previous)
+        for _ in range(passes[min(step, 1)] - 1):
+            low_res = network.decode(embedding, points, labels, low_res.detach().float())
         predictions.append(network.upscale(low_res.float()))
         previous = low_res.detach().float()
         if step + 1 < steps:

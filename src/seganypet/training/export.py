@@ -65,9 +65,12 @@ def export_weights(
         WeightsError, OutputError: As for `save_weights`.
         ManifestError: A file that says what data is cannot be read.
     """
+    data = _training_data(config, cohort)
+    unknown = any(entry.get("licence", "unknown") == "unknown" for entry in data)
     description = replace(
         config.model,
-        training_data=_training_data(config, cohort),
+        licence="unknown" if unknown else config.model.licence,
+        training_data=data,
         training={
             **config.model.training,
             "recipe": config.recipe,

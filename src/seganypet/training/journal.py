@@ -6,6 +6,7 @@ log.jsonl          a line per log interval
 validation.jsonl   a line per validation
 tensorboard/       the same curves for TensorBoard
 checkpoint.pt      what a run continues from
+lock               held by the process that trains, and says which it is
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from seganypet.errors import OutputError, SegAnyPETWarning, TrainingError
+from seganypet.errors import OutputError, TrainingError
 from seganypet.io import run_record, write_json
 from seganypet.io.write import atomic_path
 from seganypet.training.checkpoint import FILE_NAME, as_json, remove_leftovers, require_same_recipe
+from seganypet.training.curves import Curves
 from seganypet.training.distributed import Processes
+from seganypet.training.folders import require_folder
 from seganypet.training.progress import ProgressDisplay
 
 RECIPE, RUN, LOG, VALIDATION, CURVES = (
@@ -39,15 +41,16 @@ def prepare_run_folder(run: Path, recipe: Mapping[str, Any], *, resume: bool) ->
     """Make a run folder ready; return whether there is a checkpoint to continue.
 
     Args:
-        run: The folder; created where it is missing.
+        run: The folder, `locked` by this run; created where it is missing.
         recipe: The resolved recipe.
         resume: Whether a run that is there already is to be continued.
 
     Raises:
         TrainingError: There is a checkpoint and it is not to be continued, or the folder is that of another recipe.
         UsageError: The recipe has no JSON form.
-        OutputError: The folder cannot be written to.
+        OutputError: The folder is a file, lies in one, or cannot be written to.
     """
+    require_folder(run)
     plain, checkpoint = as_json(recipe), require_new(run, resume=resume)
     if resume and (run / RECIPE).exists():
         require_same_recipe(plain, _read_json(run / RECIPE), run / RECIPE)
@@ -83,7 +86,7 @@ class Journal:
     def __init__(self, run: Path, recipe: Mapping[str, Any], processes: Processes, steps: int) -> None:
         self._run, self._recipe, self._processes, self._steps = run, recipe, processes, steps
         self._display: ProgressDisplay | None = None
-        self._curves: Any = None
+        self._curves: Curves | None = None
         self._sessions: list[dict[str, Any]] = []
 
     def begin(self, step: int, inputs: Sequence[Path]) -> None:
@@ -94,6 +97,7 @@ class Journal:
             inputs: Files that are trained on; they are hashed.
 
         Raises:
+            TrainingError: The record or a log of earlier sessions is damaged.
             ImageReadError: An input cannot be read.
             OutputError: The folder cannot be written to.
         """
@@ -102,7 +106,7 @@ class Journal:
         for name in (LOG, VALIDATION):
             _cut(self._run / name, step)
         self._begin_session(step, inputs)
-        self._curves = _curves(self._run / CURVES, step)
+        self._curves = Curves(self._run / CURVES, step)
         self._display = ProgressDisplay(step, self._steps)
         processes = f"{self._processes.world} process" + ("es" if self._processes.world > 1 else "")
         self.say(
@@ -159,7 +163,7 @@ class Journal:
 
     def _begin_session(self, step: int, inputs: Sequence[Path]) -> None:
         path, now = self._run / RUN, datetime.now(UTC)
-        earlier = _read_json(path)["sessions"] if step and path.exists() else []
+        earlier = _sessions(path) if step and path.exists() else []
         for session in earlier:
             if session["outcome"] == "running":
                 session["outcome"] = "killed"
@@ -193,36 +197,7 @@ class Journal:
                 f"{path}: cannot be written ({error.strerror}); free space, then resume"
             ) from error
         if self._curves is not None:
-            for key, value in _flat(line).items():
-                self._curves.add_scalar(prefix + key, value, line["step"])
-            self._curves.flush()
-
-
-def _curves(folder: Path, step: int) -> Any:
-    """Return a writer of TensorBoard's files that replaces what lies beyond a step, or None where there is none."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        warnings.warn(
-            "TensorBoard is not installed: no curves are written, log.jsonl has the same numbers; "
-            'for curves, pip install "seganypet[train]"',
-            SegAnyPETWarning,
-            stacklevel=2,
-        )
-        return None
-    new_writer: Any = SummaryWriter  # untyped
-    return new_writer(str(folder), purge_step=step + 1 if folder.exists() else None)
-
-
-def _flat(line: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Return the numbers of a line, those of inner mappings as "outer/inner"; without the step."""
-    numbers: dict[str, float] = {}
-    for key, value in line.items():
-        if isinstance(value, Mapping):
-            numbers |= _flat(value, f"{prefix}{key}/")
-        elif value is not None and key != "step":
-            numbers[prefix + key] = value
-    return numbers
+            self._curves.add(line, prefix)
 
 
 def _cut(path: Path, step: int) -> None:
@@ -230,22 +205,47 @@ def _cut(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+    for number, line in enumerate(_text(path).splitlines(keepends=True), start=1):
         try:
-            beyond = json.loads(line)["step"] > step
-        except ValueError:
-            beyond = True
-        if not beyond and line.endswith("\n"):
+            content = json.loads(line)
+        except ValueError:  # unfinished
+            continue
+        reached = content.get("step") if isinstance(content, dict) else None
+        if not isinstance(reached, int):
+            raise TrainingError(f"{path}: line {number} tells no step; remove it, or choose another folder")
+        if reached <= step and line.endswith("\n"):
             kept.append(line)
     with atomic_path(path) as temporary:
         temporary.write_text("".join(kept), encoding="utf-8")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+def _sessions(path: Path) -> list[dict[str, Any]]:
+    """Return the earlier sessions of a record."""
+    content = _read_json(path)
+    sessions = content.get("sessions") if isinstance(content, dict) else None
+    if not isinstance(sessions, list) or not all(
+        isinstance(session, dict) and "outcome" in session for session in sessions
+    ):
         raise TrainingError(
-            f"{path} cannot be read ({' '.join(str(error).split())}); restore it, or choose another folder"
-        ) from error
-    return content
+            f"{path} holds no sessions; restore it, or remove it to record only those to come"
+        )
+    return sessions
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(_text(path))
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> TrainingError:
+    reason = " ".join(str(error).split())
+    return TrainingError(f"{path} cannot be read ({reason}); restore it, or choose another folder")

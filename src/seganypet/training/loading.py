@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from seganypet.errors import SegAnyPETError, UsageError
 from seganypet.training.sample import Sample
+from seganypet.training.shortage import shortage
 from seganypet.training.stopping import leave_signals_to_the_loop
 
 
@@ -82,6 +83,7 @@ def batches(
     Raises:
         UsageError: A number that makes no sense.
         SegAnyPETError: What a sample's preparation raised, wherever it was prepared.
+        ShortageError: A worker was ended from outside, or memory ran out.
     """
     if workers < 0:
         raise UsageError(f"workers is {workers}; expected 0 or more")
@@ -126,7 +128,24 @@ def _collate(samples: Sequence[Sample | SegAnyPETError]) -> Sample | SegAnyPETEr
 
 
 def _checked(loader: DataLoader[Any]) -> Iterator[Sample]:
-    for batch in loader:
-        if isinstance(batch, SegAnyPETError):
-            raise batch
-        yield batch
+    loaded = iter(loader)
+    try:
+        while (batch := _next(loaded)) is not None:
+            if isinstance(batch, SegAnyPETError):
+                raise batch
+            yield batch
+    finally:
+        # torch does so when nothing refers to `loaded` any more, which the traceback of an error may do for long.
+        if hasattr(loaded, "_shutdown_workers"):
+            loaded._shutdown_workers()
+
+
+def _next(loaded: Iterator[Any]) -> Sample | SegAnyPETError | None:
+    """Return the next batch, or what a sample's preparation raised, or None after the last one."""
+    try:
+        found: Sample | SegAnyPETError | None = next(loaded, None)
+    except (RuntimeError, MemoryError) as error:
+        if (short := shortage(error)) is None:
+            raise
+        raise short from error
+    return found

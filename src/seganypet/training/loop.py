@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,15 @@ from seganypet.training.checkpoint import (
     write_checkpoint,
 )
 from seganypet.training.distributed import ALONE, Processes
+from seganypet.training.folders import locked
 from seganypet.training.journal import Journal, prepare_run_folder
+from seganypet.training.log_line import log_line
 from seganypet.training.loop_config import LoopConfig
-from seganypet.training.optimisation import build_optimiser, build_schedule, schedule_factor
+from seganypet.training.optimisation import build_optimiser, build_schedule
 from seganypet.training.sample import Sample
+from seganypet.training.shortage import ShortageError, shortage
 from seganypet.training.state import State, averaged
-from seganypet.training.step import TERMS, take_step
+from seganypet.training.step import take_step
 from seganypet.training.stopping import StopRequests
 from seganypet.training.tally import Tally
 
@@ -74,32 +77,23 @@ def train(
 
     Raises:
         TrainingError: Loss or gradient is not finite; the batches end too early; the folder holds another run, or a
-            damaged one.
+            damaged one, or is in use by another training; memory ran out, or a process that prepares samples was
+            ended, in which case what was reached is saved where that is possible.
         UsageError: The network does not have the papers' three parts, or the recipe no JSON form.
         OutputError: The folder cannot be written to.
     """
     loop = _Loop(run, objective, config, recipe, processes)
-    has_checkpoint = processes.on_first(lambda: prepare_run_folder(run, recipe, resume=resume))
-    if has_checkpoint:
-        processes.each(loop.restore)
-    state, journal = loop.state, loop.journal
-    processes.on_first(lambda: journal.begin(state.step, inputs))
-    if resume and not has_checkpoint:
-        journal.say(f"{run} has no checkpoint yet: beginning with the first step")
-    try:
-        with StopRequests(stop_after_s) as stop_requests:
-            loop.go_on(batches, stop_requests, validate, on_best)
-    except BaseException as error:
-        with suppress(OutputError):  # the error that led here is the one to report
-            journal.end("failed", f"{type(error).__name__}: {error}", state.step)
-        raise
-    if state.stopped_by:
-        message = f"stopped by {state.stopped_by} after step {state.step}; continue with --resume"
-    else:
-        message = f"all {state.step} steps are done"
-    journal.say(message)
-    journal.end("stopped" if state.stopped_by else "finished", message, state.step)
-    return state
+    with locked(run, processes):
+        loop.begin(resume=resume, inputs=inputs)
+        try:
+            with StopRequests(stop_after_s) as stop_requests, loop.saving_on_shortage():
+                loop.go_on(batches, stop_requests, validate, on_best)
+        except BaseException as error:
+            with suppress(OutputError):  # the error that led here is the one to report
+                loop.journal.end("failed", f"{type(error).__name__}: {error}", loop.state.step)
+            raise
+        loop.end()
+    return loop.state
 
 
 class _Loop:
@@ -113,7 +107,8 @@ class _Loop:
         recipe: Mapping[str, Any],
         processes: Processes,
     ) -> None:
-        self.checkpoint, self.config, self.recipe, self.processes = run / FILE_NAME, config, recipe, processes
+        self.run, self.config, self.recipe, self.processes = run, config, recipe, processes
+        self.checkpoint = run / FILE_NAME
         self.objective = objective.to(processes.device)
         self.model = processes.wrap(self.objective)  # also gives all processes the first one's weights
         network = self.objective.network
@@ -127,15 +122,48 @@ class _Loop:
             scaler=GradScaler(processes.device.type, enabled=config.precision == "float16"),
         )
         self.journal = Journal(run, recipe, processes, config.steps)
-        self._saved = time.monotonic()
+        self._saved, self._saved_step = time.monotonic(), 0
 
-    def restore(self) -> None:
+    def begin(self, *, resume: bool, inputs: Sequence[Path]) -> None:
+        """Make the folder ready and continue from its checkpoint, if it has one."""
+        run, state, journal, processes = self.run, self.state, self.journal, self.processes
+        has_checkpoint = processes.on_first(lambda: prepare_run_folder(run, self.recipe, resume=resume))
+        if has_checkpoint:
+            processes.each(self._restore)
+        processes.on_first(lambda: journal.begin(state.step, inputs))
+        if resume and not has_checkpoint:
+            journal.say(f"{run} has no checkpoint yet: beginning with the first step")
+
+    def end(self) -> None:
+        """Tell how the training ended that nothing broke off."""
+        state = self.state
+        if state.stopped_by:
+            message = f"stopped by {state.stopped_by} after step {state.step}; continue with --resume"
+        else:
+            message = f"all {state.step} steps are done"
+        self.journal.say(message)
+        self.journal.end("stopped" if state.stopped_by else "finished", message, state.step)
+
+    def _restore(self) -> None:
         """Continue from the checkpoint."""
         stored = read_checkpoint(self.checkpoint)
-        require_same_recipe(as_json(self.recipe), stored["recipe"], self.checkpoint)
+        require_same_recipe(as_json(self.recipe), stored.get("recipe"), self.checkpoint)
         self.state.restore(stored, self.checkpoint)
+        self._saved_step = self.state.step
         if not self.processes.is_first:
             self.state.tally = Tally()  # the first one's holds what all had
+
+    @contextmanager
+    def saving_on_shortage(self) -> Iterator[None]:
+        """Where the machine falls short, save what was reached, if that is possible, before the error goes on."""
+        try:
+            yield
+        except ShortageError as error:  # of the batches: all processes have it
+            raise self._told(error, shared=True) from error
+        except (RuntimeError, MemoryError) as error:
+            if (found := shortage(error)) is None:
+                raise
+            raise self._told(found, shared=self.processes.world == 1) from error
 
     def go_on(
         self,
@@ -147,7 +175,17 @@ class _Loop:
         """Train until the last step, or until any process is asked to stop."""
         state, config = self.state, self.config
         self.objective.train()
-        source = batches(state.step) if state.step < config.steps else iter(())
+        with _closing(batches(state.step) if state.step < config.steps else iter(())) as source:
+            self._take_steps(source, stop_requests, validate, on_best)
+
+    def _take_steps(
+        self,
+        source: Iterator[Sample],
+        stop_requests: StopRequests,
+        validate: Validate | None,
+        on_best: OnBest | None,
+    ) -> None:
+        state, config = self.state, self.config
         while state.step < config.steps:
             began = time.monotonic()
             stop, save = take_step(
@@ -166,6 +204,7 @@ class _Loop:
             validated = validate is not None and self._validation_is_due()
             if validate is not None and validated:
                 self._validate(validate, on_best)
+            state.whole = True
             if save or stop or last or validated:
                 self._save()
             if stop and not last:
@@ -189,26 +228,10 @@ class _Loop:
 
     def _log(self) -> None:
         """Write what happened since the last line."""
-        state, tally = self.state, self.state.tally
-        tally.pool(self.processes)
-        factor = schedule_factor(self.config.schedule, self.config.steps, state.step - 1)
-        terms = (name for name in tally.series if name.startswith(TERMS))
-        line: dict[str, Any] = {
-            "step": state.step,
-            "seconds": round(state.seconds, 2),
-            "samples_per_second": _shortened(tally.total("samples") / max(tally.total("seconds"), 1e-9)),
-            "loss": _shortened(tally.mean("loss")),
-            "terms": {name.removeprefix(TERMS): _shortened(tally.mean(name)) for name in sorted(terms)},
-            "gradient_norm": _shortened(tally.mean("gradient_norm")),
-            "learning_rate": {
-                group["name"]: _shortened(group["initial_lr"] * factor)
-                for group in state.optimiser.param_groups
-            },
-        }
-        if self.config.precision == "float16":
-            line["skipped_steps"] = state.skipped
+        self.state.tally.pool(self.processes)
+        line = log_line(self.state, self.config)
         self.processes.on_first(lambda: self.journal.log(line))
-        state.tally = Tally()
+        self.state.tally = Tally()
 
     def _validate(self, validate: Validate, on_best: OnBest | None) -> None:
         """Score the average, and hand it over where it is the best so far."""
@@ -233,9 +256,29 @@ class _Loop:
         self.processes.on_first(
             lambda: write_checkpoint(self.checkpoint, self.state.dump(as_json(self.recipe)))
         )
-        self._saved = time.monotonic()
+        self._saved, self._saved_step = time.monotonic(), self.state.step
+
+    def _told(self, error: ShortageError, *, shared: bool) -> ShortageError:
+        """Save what was reached, and return the error with where that lies.
+
+        Args:
+            error: What went wrong.
+            shared: Whether it did in all processes, so that they can save together.
+        """
+        if shared and self.state.whole and self.state.step > self._saved_step:
+            self.state.optimiser.zero_grad(set_to_none=True)  # saving needs memory
+            with suppress(Exception):  # the error that led here is the one to report
+                self._save()
+        saved = f"{self.checkpoint} holds the state after step {self._saved_step}"
+        kept = saved if self._saved_step else "nothing is saved yet"
+        return ShortageError(f"in step {self.state.step}, {error}; {kept}")
 
 
-def _shortened(value: float | None) -> float | None:
-    """Return six digits of a number."""
-    return None if value is None else float(f"{value:.6g}")
+@contextmanager
+def _closing(source: Iterator[Sample]) -> Iterator[Iterator[Sample]]:
+    """Give batches whose data-loading processes end with the block, whatever still refers to them."""
+    try:
+        yield source
+    finally:
+        if isinstance(source, Generator):
+            source.close()

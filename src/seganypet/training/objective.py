@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,9 +18,8 @@ from seganypet.training.cpcl import CPCLConfig, consistency_loss, ramp_up, recti
 from seganypet.training.episode import EpisodeConfig, Network, run_episode
 from seganypet.training.losses import segmentation_loss
 from seganypet.training.outcome import Outcome
+from seganypet.training.randomness import Use, rng_of
 from seganypet.training.sample import Sample
-
-_EPISODE = 1  # tells this use of the seed from others
 
 
 class Objective(nn.Module):
@@ -58,7 +56,7 @@ class Objective(nn.Module):
             batch: What to train on.
             step: The optimiser step, from 0; the number of clicks follows from it, the same in all processes.
         """
-        rng = np.random.default_rng([self.seed, _EPISODE, step])
+        rng = rng_of(self.seed, Use.EPISODE, step)
         network = cast(Network, self.network)
         logits = run_episode(network, batch, self.episode, self.description, rng)
         device = batch.patch.device.type
@@ -99,9 +97,12 @@ def _supervised(logits: Sequence[Tensor], labels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _rectification(batch: Sample, rectified: Tensor) -> dict[str, Tensor]:
-    """Return how LQ labels agree with the truth before and after rectification, and how often a change is right."""
+    """Return how LQ labels agree with the truth before and after rectification, and how often a change is right.
+
+    Samples whose truth is not known play no part.
+    """
     changed, wrong = rectified != batch.reference, batch.reference != batch.clean
-    lq = ~batch.hq
+    lq = ~batch.hq & batch.known
     kept = changed & lq.view(-1, 1, 1, 1, 1)
     return {
         "lq_label_dice": _mean(dice(batch.reference, batch.clean), lq),

@@ -16,14 +16,12 @@ from seganypet.phantom.anatomy import Anatomy
 from seganypet.phantom.stream import Block, StreamConfig, blocks, render_blocks
 from seganypet.targets import ORGANS
 from seganypet.training.balance import draw_lesion, lesions_by_size
-from seganypet.training.cases import CachedCase, Target, targets_of
+from seganypet.training.cases import LESION, CachedCase, Target, targets_of
 from seganypet.training.cutting import PatchFormat
-from seganypet.training.datasets import Seed, rng_of, seeds_of
+from seganypet.training.randomness import Seed, Use, rng_of, seeds_of
 from seganypet.training.sample import Sample
 from seganypet.training.sampling import SamplingConfig, draw_sample
 
-_DRAWING: Final = 3
-_BODIES: Final = 4
 _MOST_EMPTY: Final = 50
 
 
@@ -71,7 +69,11 @@ class SimulatedPatches(Dataset[Sample]):
         form: What the network expects; blocks are resampled to it.
         sampling: How patches are drawn; shares of qualities and manifests play no part.
         seed: Of everything.
+        names: Which targets count, "lesion" for the lesions; empty for the organs of `targets.ORGANS` and all lesions.
         anatomies: Bodies to use in place of procedural ones.
+
+    Raises:
+        UsageError: A name that no simulated body has.
     """
 
     def __init__(
@@ -81,10 +83,11 @@ class SimulatedPatches(Dataset[Sample]):
         sampling: SamplingConfig,
         seed: Seed,
         *,
+        names: Sequence[str] = (),
         anatomies: Sequence[Anatomy] = (),
     ) -> None:
         self.config, self.form, self.sampling, self.seed = config, form, sampling, seed
-        self._blocks = _Blocks(config, seed, anatomies)
+        self._blocks = _Blocks(config, seed, names, anatomies)
 
     def __getitem__(self, number: int) -> Sample:
         """Return a sample by its number, 0 or above.
@@ -101,7 +104,7 @@ class SimulatedPatches(Dataset[Sample]):
             + lane * self.config.blocks_per_body // self.config.lanes
         )
         case = self._blocks.case_from(lane, at)
-        rng = rng_of(self.seed, _DRAWING, number)
+        rng = rng_of(self.seed, Use.SIMULATED_SAMPLE, number)
         target = choose_target(case.targets, self.sampling.lesion_share, rng)
         return draw_sample(case, target, self.form, self.sampling, rng)
 
@@ -125,9 +128,18 @@ def choose_target(targets: Sequence[Target], lesion_share: float | None, rng: np
 class _Blocks:
     """The rendered blocks of all lanes: each a pure function of seed, lane and number; those in use are kept."""
 
-    def __init__(self, config: FlyingConfig, seed: Seed, anatomies: Sequence[Anatomy]) -> None:
+    def __init__(
+        self, config: FlyingConfig, seed: Seed, names: Sequence[str], anatomies: Sequence[Anatomy]
+    ) -> None:
         self._config, self._seed, self._anatomies = config, seed, anatomies
-        self._organs = {name: ids for name, ids in label_groups().items() if name in ORGANS}
+        groups = label_groups()
+        for name in names:
+            if name != LESION and name not in groups:
+                raise UsageError(
+                    f"target {name!r}: no simulated body has it; check the name, or use a manifest"
+                )
+        self._names = tuple(names)
+        self._organs = {name: ids for name, ids in groups.items() if name in (names or ORGANS)}
         self._bodies: dict[int, _Body] = {}
         self._kept: dict[int, dict[tuple[int, int], list[CachedCase]]] = {}
 
@@ -162,7 +174,7 @@ class _Blocks:
         first = group * self._config.batch
         body = self._bodies.get(lane)
         if body is None or body.chunk != chunk or body.given > first:
-            seeds = (*seeds_of(self._seed), _BODIES, lane, chunk)
+            seeds = (*seeds_of(self._seed), int(Use.SIMULATED_BODY), lane, chunk)
             body = self._bodies[lane] = _Body(chunk, blocks(seeds, self._config.stream, self._anatomies))
         stop = min(first + self._config.batch, self._config.blocks_per_body)
         found = list(islice(body.blocks, first - body.given, stop - body.given))
@@ -176,7 +188,7 @@ class _Blocks:
         suv, instances = images.suv.cpu().numpy(), images.lesions.cpu().numpy()
         cases = []
         for block, image, lesions in zip(batch, suv, instances, strict=True):
-            targets, _ = targets_of(block.tissues, lesions, self._organs, affine)
+            targets, _ = targets_of(block.tissues, lesions, self._organs, affine, names=self._names)
             cases.append(
                 CachedCase(
                     suv=image.copy(),  # a part of a larger array, which must not be kept

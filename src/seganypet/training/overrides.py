@@ -94,12 +94,10 @@ def _fitting(name: str, value: Any, hint: Any) -> Any:
     Raises:
         UsageError: It is of another type.
     """
-    choices = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    for choice in choices:
-        fits, converted = _as(value, choice)
-        if fits:
-            return converted
-    wanted = getattr(hint, "__name__", None) if not get_args(hint) else str(hint).replace("typing.", "")
+    fits, converted = _as_any(value, hint)
+    if fits:
+        return converted
+    wanted = str(hint).replace("typing.", "") if get_args(hint) else hint.__name__
     raise UsageError(f"setting {name} is {value!r}; expected {wanted}")
 
 
@@ -110,10 +108,8 @@ def _as(value: Any, choice: Any) -> tuple[bool, Any]:
         return value is None, None
     if origin is Literal:
         return value in get_args(choice), value
-    if origin is tuple and isinstance(value, str) and get_args(choice)[0] is str:
-        return True, tuple(name.strip() for name in value.split(",") if name.strip())
     if origin is tuple:
-        return isinstance(value, (tuple, list)), _tupled(value)
+        return _as_tuple(value, get_args(choice))
     if choice is float:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         return number, float(value) if number else value
@@ -126,5 +122,21 @@ def _as(value: Any, choice: Any) -> tuple[bool, Any]:
     return False, value
 
 
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(item) for item in value) if isinstance(value, (tuple, list)) else value
+def _as_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[bool, Any]:
+    """Return whether a value is a tuple of some types, and as such."""
+    if isinstance(value, str) and kinds[0] is str:
+        value = [name.strip() for name in value.split(",") if name.strip()]
+    if not isinstance(value, (tuple, list)):
+        return False, value
+    if kinds[-1] is Ellipsis:
+        kinds = (kinds[0],) * len(value)
+    if len(kinds) != len(value):
+        return False, value
+    fitting = [_as_any(item, kind) for item, kind in zip(value, kinds, strict=True)]
+    return all(fits for fits, _ in fitting), tuple(item for _, item in fitting)
+
+
+def _as_any(value: Any, hint: Any) -> tuple[bool, Any]:
+    """Return whether a value is of a type, or of one of several, and the value in it."""
+    choices = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return next((found for choice in choices if (found := _as(value, choice))[0]), (False, value))

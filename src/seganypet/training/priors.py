@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,8 +28,7 @@ def draw_prior(reference: Tensor, anchor: Tensor, rng: np.random.Generator) -> T
     prior = (reference.float() * 2 - 1) * float(rng.uniform(*_CERTAINTY))
     known = _known_half(anchor, reference, rng)
     if rng.random() < _MOVED_SHARE:
-        moved: Tensor = torch.roll(prior, rng.integers(-_FARTHEST, _FARTHEST + 1, 3).tolist(), (0, 1, 2))
-        return moved
+        return _moved(prior, rng.integers(-_FARTHEST, _FARTHEST + 1, 3).tolist())
     return torch.where(known, prior, 0.0)
 
 
@@ -40,3 +41,11 @@ def _known_half(anchor: Tensor, reference: Tensor, rng: np.random.Generator) -> 
     shape = [1, 1, 1]
     shape[axis] = size
     return side.reshape(shape).expand_as(reference)
+
+
+def _moved(prior: Tensor, by: Sequence[int]) -> Tensor:
+    """Return logits moved by some voxels; what comes in from outside is as surely background as the rest of it."""
+    size, outside = prior.shape[0], -float(prior.abs().max())
+    padded = torch.nn.functional.pad(prior, (_FARTHEST,) * 6, value=outside)
+    i, j, k = (slice(_FARTHEST - n, _FARTHEST - n + size) for n in by)
+    return padded[i, j, k]

@@ -26,9 +26,10 @@ from seganypet.training.validation import ValidationConfig
 PETS_5K_ORGANS: Final = ("liver", "kidney_left", "kidney_right", "heart", "spleen")
 """The five organs that P1 trains on."""
 
-# Patches centred on a voxel of the target, flipped on three axes and not changed otherwise [P1 Fig. 6, P2 Methods].
+# Patches flipped on three axes and not changed otherwise [P2 Methods]; centred on the first click, any voxel of the
+# target, as a reader's first click places them (the released code centres them on the label's box).
 _FLIPS_ONLY: Final = SamplingConfig(
-    lesion_share=None, near=0.0, beside_share=0.0, zoom_share=0.0, uptake_scale=0.0
+    lesion_share=None, deepest_share=0.0, near=0.0, beside_share=0.0, zoom_share=0.0, uptake_scale=0.0
 )
 _RATE_P2: Final = OptimiserConfig(learning_rate=8e-5, prompt_and_decoder_factor=0.1, weight_decay=0.1)
 
@@ -36,8 +37,9 @@ _RATE_P2: Final = OptimiserConfig(learning_rate=8e-5, prompt_and_decoder_factor=
 def pets_5k() -> TrainingConfig:
     """Return P1's recipe: CPCL on few labels of high and many of low quality, five organs [P1 §3.3, §4.1, §B.2].
 
-    Batches of 12 for each of 4 GPUs, gradients accumulated over 20 of them, 200 epochs. Ours: every fourth patch is of
-    high quality, and H; 11 clicks and mask-only steps are those of the released code.
+    Batches of 12 for each of 4 GPUs, gradients accumulated over 20 of them, 200 epochs. 11 clicks as in the released
+    code, of which the newest alone is shown [eq. 1]; two steps in ten see the mask alone (there one at random and the
+    last). Ours: every fourth patch is of high quality, H, and L_seg being the mean over the clicks.
     """
     return TrainingConfig(
         recipe="pets-5k",
@@ -53,12 +55,13 @@ def pets_5k() -> TrainingConfig:
             schedule=ScheduleConfig(kind="multistep", milestones=(120 / 200, 180 / 200), gamma=0.1),
             steps=1,
             accumulation=20,
+            validate_every=100,
         ),
     )
 
 
 def petwb_seg11k() -> TrainingConfig:
-    """Return P2's recipe: organs and lesions, 1 to 20 clicks, CPCL off [P2 Methods].
+    """Return P2's recipe: organs and lesions, 1 to 20 clicks that accumulate, CPCL off [P2 Methods, eq. 1].
 
     Batches of 12 for each of 8 GPUs in mixed precision, 500 epochs with milestones at 120 and 180.
     """
@@ -66,7 +69,7 @@ def petwb_seg11k() -> TrainingConfig:
         recipe="petwb-seg11k",
         model=PRESETS["papers"],
         sampling=_FLIPS_ONLY,
-        episode=EpisodeConfig(clicks=(1, 20)),
+        episode=EpisodeConfig(clicks=(1, 20), prompt_policy="all"),
         batch_size=12,
         epochs=500,
         loop=LoopConfig(
@@ -74,6 +77,7 @@ def petwb_seg11k() -> TrainingConfig:
             schedule=ScheduleConfig(kind="multistep", milestones=(120 / 500, 180 / 500), gamma=0.1),
             steps=1,
             precision="float16",
+            validate_every=2000,
         ),
     )
 
@@ -97,7 +101,7 @@ def segany_pet_lesion() -> TrainingConfig:
 
 def compact() -> TrainingConfig:
     """Return the recipe of our own weights: a compact network for CPUs, organs and lesions, clicks, masks and boxes."""
-    model = replace(PRESETS["compact"], config=asdict(CompactConfig(boxes=True)), boxes=True, bfloat16=True)
+    model = replace(PRESETS["compact"], config=asdict(CompactConfig(boxes=True)), boxes=True)
     return TrainingConfig(
         recipe="compact",
         model=model,

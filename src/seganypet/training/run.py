@@ -3,59 +3,49 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
-import torch
 from torch import nn
 from torch.utils.data import Dataset
 
 from seganypet.errors import SegAnyPETWarning, UsageError
-from seganypet.io import read_manifest
 from seganypet.io.write import write_json
 from seganypet.models.device import computes_bfloat16
-from seganypet.models.model import Segmenter
-from seganypet.models.presets import build_network
-from seganypet.models.weights import load_network, sha256_of, weights_path
-from seganypet.training.cohort import Cohort, read_cohort
+from seganypet.training.cohort import read_cohort
 from seganypet.training.cohort_files import OnCase
 from seganypet.training.config import TrainingConfig
-from seganypet.training.cutting import PatchFormat
-from seganypet.training.datasets import CohortPatches, MixedPatches
+from seganypet.training.data import (
+    Cohorts,
+    check_cohorts,
+    patch_format,
+    read_cohorts,
+    training_samples,
+    validation_samples,
+)
 from seganypet.training.distributed import Processes
 from seganypet.training.export import export_weights
-from seganypet.training.journal import require_new
+from seganypet.training.folders import locked
+from seganypet.training.journal import prepare_run_folder, require_new
 from seganypet.training.loading import batches
 from seganypet.training.loop import train
+from seganypet.training.losses import require_monai
 from seganypet.training.objective import Objective
-from seganypet.training.on_the_fly import SimulatedPatches
 from seganypet.training.sample import Sample
-from seganypet.training.sampling import SamplingConfig
+from seganypet.training.starting import starting_network
 from seganypet.training.state import State
 from seganypet.training.validation import Validation
 
 WEIGHTS_NAME = "weights.safetensors"
 BEST_NAME = "best.safetensors"
-# Of samples to validate on: the same for every training, and none of a training's own.
-_VALIDATION_SEED = 900_000
-_FIXED = SamplingConfig(
-    lesion_share=0.5,
-    deepest_share=1.0,
-    near=0.0,
-    beside_share=0.0,
-    zoom_share=0.0,
-    uptake_scale=0.0,
-    flips=False,
-    box_jitter=0.0,
-)
+COHORT_NAME = "cohort.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What a training needs besides its recipe; none of it changes what is computed.
+    """What a training needs besides its recipe.
 
     Attributes:
         folder: The run's.
@@ -91,30 +81,39 @@ def run_training(config: TrainingConfig, options: RunOptions, processes: Process
         processes: Those that train together.
 
     Raises:
-        UsageError: Nothing to train on, or a recipe that needs weights and has none.
+        UsageError: Nothing to train on, settings that do not fit each other or the data, or MONAI is missing.
         ManifestError: A manifest or a file of it cannot be used; everything that is wrong is told at once.
         WeightsError: The weights to start from cannot be used.
-        TrainingError: The training cannot go on.
+        TrainingError: The training cannot go on, or the folder holds another run.
         OutputError: The folder cannot be written to.
     """
-    if not options.manifests and config.on_the_fly is None:
-        raise UsageError("nothing to train on; give --manifest, or simulate scans with --on-the-fly")
-    if config.fine_tunes and options.weights is None:
-        raise UsageError(f"recipe {config.recipe} goes on from weights; give --weights")
-    processes.on_first(lambda: require_new(options.folder, resume=options.resume))
-    network, config = _network(config, options.weights)
+    require_monai()
+    _require_data(config, options)
+    network, config = starting_network(config, options.weights)
+    processes.on_first(lambda: check_cohorts(options.manifests, config, _cache(options)))
     _warn_of_emulation(config, processes)
-    training, held_out = _cohorts(config, options, processes)
-    targets = sum(len(case.targets) for case in training.cases) if training else 0
-    config = config.with_length(targets, processes.world)
-    form = _form(config, network)
-    dataset = _dataset(config, form, training)
+    with locked(options.folder, processes):
+        return _train(network, config, options, processes)
+
+
+def _train(network: nn.Module, config: TrainingConfig, options: RunOptions, processes: Processes) -> State:
+    """Do as `run_training`, in a folder that no other run uses."""
+    processes.on_first(lambda: require_new(options.folder, resume=options.resume))
+    cohorts = processes.on_first(lambda: _read(config, options))
+    config = config.with_length(cohorts.targets, processes.world)
+    form = patch_format(config, network)
+    dataset, held_out = training_samples(config, form, cohorts), validation_samples(config, form, cohorts)
+    recipe = config.as_dict() | {"world": processes.world, "data": cohorts.fingerprint()}
+    processes.on_first(lambda: _prepare(options, recipe, cohorts))
     model = replace(config.model, name=options.name or options.folder.resolve().name)
-    export = partial(export_weights, config=replace(config, model=model), cohort=training)
+    export = partial(export_weights, config=replace(config, model=model), cohort=cohorts.training)
 
     def export_best(best: nn.Module, step: int, scores: Mapping[str, float]) -> None:
         export(best, step=step, scores=scores, path=options.folder / BEST_NAME)
 
+    validation = None
+    if held_out is not None and config.validation is not None:
+        validation = Validation(held_out, config.model, config.validation, processes)
     state = train(
         options.folder,
         Objective(
@@ -122,9 +121,9 @@ def run_training(config: TrainingConfig, options: RunOptions, processes: Process
         ),
         partial(_batches, dataset, config, options.workers, processes),
         config.loop,
-        recipe=config.as_dict() | {"weights": options.weights, "world": processes.world},
+        recipe=recipe,
         resume=options.resume,
-        validate=_validation(config, form, held_out, processes),
+        validate=validation,
         on_best=export_best,
         stop_after_s=options.stop_after_s,
         processes=processes,
@@ -136,19 +135,15 @@ def run_training(config: TrainingConfig, options: RunOptions, processes: Process
     return state
 
 
-def _network(config: TrainingConfig, weights: str | None) -> tuple[nn.Module, TrainingConfig]:
-    """Return the network to train, and the configuration with the description of what it starts from."""
-    torch.manual_seed(config.loop.seed)
-    if weights is None:
-        network = build_network(config.model.architecture, config.model.config)
-    else:
-        network, description = load_network(weights, boxes=config.model.boxes)
-        origin = {"name": description.name, "sha256": description.sha256 or sha256_of(weights_path(weights))}
-        model = replace(
-            description, boxes=config.model.boxes, training={"from": origin}, metrics={}, sha256="", date=""
+def _require_data(config: TrainingConfig, options: RunOptions) -> None:
+    """Refuse what can be told before anything is read."""
+    if not options.manifests and config.on_the_fly is None:
+        raise UsageError("nothing to train on; give --manifest, or simulate scans with --on-the-fly")
+    if config.on_the_fly is not None and config.epochs is not None:
+        raise UsageError(
+            f"recipe {config.recipe} is {config.epochs:g} epochs long, and scans that are simulated meanwhile have "
+            "none; add --set loop.steps=N"
         )
-        config = replace(config, model=model)
-    return network.to(memory_format=torch.channels_last_3d), config  # type: ignore[call-overload]
 
 
 def _warn_of_emulation(config: TrainingConfig, processes: Processes) -> None:
@@ -161,74 +156,30 @@ def _warn_of_emulation(config: TrainingConfig, processes: Processes) -> None:
         )
 
 
-def _cohorts(
-    config: TrainingConfig, options: RunOptions, processes: Processes
-) -> tuple[Cohort | None, Cohort | None]:
-    """Return the cases to train on, and those to validate on where the manifests have any."""
-    if not options.manifests:
-        return None, None
-    cache = options.cache or options.folder / "cache"
+def _cache(options: RunOptions) -> Path:
+    return options.cache or options.folder / "cache"
+
+
+def _read(config: TrainingConfig, options: RunOptions) -> Cohorts:
     read = partial(
         read_cohort,
         options.manifests,
-        cache=cache,
+        cache=_cache(options),
         names=config.targets,
         jobs=options.jobs,
         on_case=options.on_case,
     )
-
-    def read_both() -> tuple[Cohort, Cohort | None]:
-        found = read(split="train"), _held_out(read)
-        summaries = [cohort.summary() for cohort in found if cohort is not None]
-        write_json(summaries, options.folder / "cohort.json")
-        return found
-
-    return processes.on_first(read_both)
+    return read_cohorts(options.manifests, config, lambda split: read(split=split))
 
 
-def _held_out(read: partial[Cohort]) -> Cohort | None:
-    """Return the cases to validate on, or None where the manifests have none."""
-    manifests: Sequence[Path] = read.args[0]
-    if not any(row.split == "val" for path in manifests for row in read_manifest(path)):
-        return None
-    return read(split="val")
-
-
-def _form(config: TrainingConfig, network: nn.Module) -> PatchFormat:
-    model = config.model
-    return PatchFormat(
-        patch_size=cast(Segmenter, network).patch_size,
-        spacing_mm=model.spacing_mm,
-        normalisation=model.normalisation,
-        orientation=model.orientation,
-    )
-
-
-def _dataset(config: TrainingConfig, form: PatchFormat, cohort: Cohort | None) -> Dataset[Sample]:
-    """Return the samples to train on: of the cohort, simulated, or of both."""
-    seed = config.loop.seed
-    patches = None if cohort is None else CohortPatches(cohort, form, config.sampling, seed)
-    if config.on_the_fly is None:
-        assert patches is not None
-        return patches
-    simulated = SimulatedPatches(config.on_the_fly, form, config.sampling, seed)
-    return simulated if patches is None else MixedPatches(simulated, patches, config.cohort_share, seed)
-
-
-def _validation(
-    config: TrainingConfig, form: PatchFormat, held_out: Cohort | None, processes: Processes
-) -> Validation | None:
-    """Return the validation on the manifests' own cases, or else on simulated ones where training simulates."""
-    if config.validation is None:
-        return None
-    dataset: Dataset[Sample]
-    if held_out is not None:
-        dataset = CohortPatches(held_out, form, _FIXED, _VALIDATION_SEED)
-    elif config.on_the_fly is not None:
-        dataset = SimulatedPatches(config.on_the_fly, form, _FIXED, _VALIDATION_SEED)
-    else:
-        return None
-    return Validation(dataset, config.model, config.validation, processes)
+def _prepare(options: RunOptions, recipe: Mapping[str, object], cohorts: Cohorts) -> None:
+    """Check that the folder is this run's, and write what is known before the first step."""
+    if not prepare_run_folder(options.folder, recipe, resume=options.resume):
+        for name in (WEIGHTS_NAME, BEST_NAME):  # of a run before, whose checkpoint somebody removed
+            for suffix in (".safetensors", ".json"):
+                (options.folder / name).with_suffix(suffix).unlink(missing_ok=True)
+    if cohorts.training is not None:
+        write_json(cohorts.summary(), options.folder / COHORT_NAME)
 
 
 def _batches(

@@ -15,6 +15,7 @@ class Sample(NamedTuple):
         reference: The label to learn from, bool [1, P, P, P]; never empty.
         clean: The truth behind it where that is known, otherwise the reference once more; for reports only, never to
             learn from.
+        known: Whether the truth is known: of labels of high quality it is the label itself, bool [].
         hq: Whether the label is of high quality, bool [].
         anchor: A voxel of the reference where a reader may click first, int64 [3].
         box: First and last voxel of the reference's box, as a reader may draw it, float32 [2, 3]; inside the patch.
@@ -24,6 +25,7 @@ class Sample(NamedTuple):
     patch: Tensor
     reference: Tensor
     clean: Tensor
+    known: Tensor
     hq: Tensor
     anchor: Tensor
     box: Tensor

@@ -115,6 +115,7 @@ def draw_sample(
         patch=_tensor(np.flip(normalise(suv, form.normalisation), axes)),
         reference=_tensor(reference),
         clean=_tensor(np.flip(patch.clean, axes)),
+        known=torch.tensor(case.hq or case.clean_map_of(target) is not None),
         hq=torch.tensor(case.hq),
         anchor=torch.from_numpy(anchor.astype(np.int64)),
         box=torch.tensor((box.ijk_min, box.ijk_max), dtype=torch.float32),

@@ -37,6 +37,7 @@ class State:
         best: The highest validation score so far.
         tally: The numbers since the last line of the log.
         stopped_by: Why the training stopped before its last step; empty where it did not.
+        whole: Whether all of it is that after `step` steps; not so while a step changes it and is told of.
     """
 
     network: nn.Module
@@ -51,6 +52,7 @@ class State:
     best: float | None = None
     tally: Tally = field(default_factory=Tally)
     stopped_by: str = ""
+    whole: bool = True
 
     def dump(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """Return all of it, and the recipe, as the content of a checkpoint."""
@@ -74,7 +76,7 @@ class State:
             for name in _NUMBERS:
                 setattr(self, name, stored[name])
             self.tally = Tally(stored["tally"])
-        except (KeyError, RuntimeError, ValueError) as error:
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise TrainingError(
                 f"{where} does not fit this network ({reason}); choose another folder"

@@ -50,7 +50,8 @@ def take_step(
     """Train for one step; return which wishes any process has.
 
     Args:
-        state: Of the training; changed only where loss and gradient are finite.
+        state: Of the training; changed only where loss and gradient are finite. It is left as not `whole`, for the
+            caller to finish.
         model: The objective, as `Processes.wrap` returned it.
         batches: Gives this process's next batches.
         config: How to train.
@@ -77,6 +78,7 @@ def take_step(
     numbers = [each.numbers() for each in seen]
     finite = math.isfinite(norm) and all(math.isfinite(each["loss"]) for each in numbers)
     broken, *shared = processes.any(not finite, *wishes())
+    state.whole = False
     if not broken:
         _update(state, config)
     elif config.precision == "float16" and state.skipped_in_a_row < _MOST_SKIPPED_IN_A_ROW:

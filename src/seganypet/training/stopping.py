@@ -9,6 +9,8 @@ from types import FrameType, TracebackType
 from typing import Any
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# What a data-loading process has left after SIGTERM, in seconds.
+_GRACE_S = 30
 _IMPATIENT_AFTER_S = 2.0
 
 
@@ -61,10 +63,13 @@ class StopRequests:
 
 
 def leave_signals_to_the_loop(worker: int) -> None:
-    """Make a data-loading process ignore SIGTERM and SIGINT, so that the step they interrupt can be finished.
+    """Make a data-loading process outlive SIGTERM and SIGINT, so that the step they interrupt can be finished.
+
+    After SIGTERM it ends within half a minute: Python ends its child processes so when it exits, and waits for them.
 
     Args:
         worker: Its number, as `DataLoader(worker_init_fn=...)` gives it.
     """
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "alarm"):  # not on Windows
+        signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(_GRACE_S))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,9 +36,8 @@ class ValidationConfig:
     batch_size: int = 4
 
     def __post_init__(self) -> None:
-        if min(self.samples, self.batch_size, *self.clicks) < 1 or list(self.clicks) != sorted(
-            set(self.clicks)
-        ):
+        rising = bool(self.clicks) and list(self.clicks) == sorted(set(self.clicks))
+        if not rising or min(self.samples, self.batch_size, *self.clicks) < 1:
             raise UsageError(f"{self}: expected counts of 1 or more, and clicks in rising order")
 
 
@@ -85,16 +84,24 @@ class Validation:
         named = {f"dice_{n}": float(mean) for n, mean in zip(self._config.clicks, means, strict=True)}
         return named | {"score": float(means.mean())}
 
-    def _batches(self) -> Sequence[Sample]:
+    def _batches(self) -> Iterator[Sample]:
         numbers = range(self._processes.rank, self._config.samples, self._processes.world)
         size = self._config.batch_size
         chunks = [numbers[at : at + size] for at in range(0, len(numbers), size)]
-        return [default_collate([self._dataset[n] for n in chunk]) for chunk in chunks]
+        for chunk in chunks:
+            yield default_collate([self._dataset[n] for n in chunk])
 
     def _scores(self, network: nn.Module, batch: Sample) -> list[list[float]]:
         """Return each sample's Dice after the numbers of clicks."""
         batch = Sample(*(field.to(self._processes.device) for field in batch))
         rng = np.random.default_rng(0)  # of nothing: the number of clicks and their places are fixed
-        predictions = run_episode(network, batch, self._episode, self._description, rng)  # type: ignore[arg-type]
+        predictions = run_episode(
+            network,  # type: ignore[arg-type]
+            batch,
+            self._episode,
+            self._description,
+            rng,
+            passes=self._description.passes,
+        )
         shown = [dice(predictions[n - 1] > 0, batch.reference) for n in self._config.clicks]
         return torch.stack(shown, dim=1).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def test_manifest_leads_to_the_files_and_copies_none(tmp_path, source, monkeypat
     assert rows[0].image.resolve() == (source / "STS_002" / "pet_suv.nii.gz").resolve()
     assert rows[0].lesions.resolve() == (source / "STS_002" / "gtv_mass.nii.gz").resolve()
     assert read_labels(output) == {}
-    assert sorted(path.name for path in output.parent.iterdir()) == ["labels.json", "sts.csv"]
+    assert sorted(path.name for path in output.parent.iterdir()) == ["about.json", "labels.json", "sts.csv"]
+    assert json.loads((output.parent / "about.json").read_text())["licence"] == "CC BY 3.0"
     run(monkeypatch, source, output)  # once more
 
 

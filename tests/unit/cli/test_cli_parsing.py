@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seganypet.cli.parsing import Parser, join_negative_values, numbers, positive
+from seganypet.cli.parsing import Parser, count, join_negative_values, numbers, positive
 from seganypet.errors import UsageError
 
 
@@ -75,3 +75,16 @@ def test_debug_is_known_before_and_after_the_verb():
 def test_a_converter_reports_as_argparse_expects():
     with pytest.raises(argparse.ArgumentTypeError):
         numbers("I,J,K")("one")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1", 1), ("12", 12), (" 3", 3)])
+def test_counts_are_whole_numbers(text, expected):
+    assert count(least=1)(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("0", "'0' is below 1"), ("-1", "below 1"), ("2.5", "'2.5' is no whole")]
+)
+def test_refuses_what_is_no_count(text, message):
+    with pytest.raises(argparse.ArgumentTypeError, match=message):
+        count(least=1)(text)

@@ -110,6 +110,22 @@ def test_description_comes_back_with_the_files_hash(saved):
     assert back.passes == complete.passes  # a tuple again
 
 
+def test_equal_weights_give_equal_bytes(saved):
+    content = saved.read_bytes()
+    for _ in range(8):
+        save_weights(network(), DESCRIPTION, saved)
+        assert saved.read_bytes() == content
+    code = (
+        "import sys\n"
+        "from seganypet.models.weights import *\n"
+        "model = load_model(sys.argv[1], device='cpu', precision='float32')\n"
+        "save_weights(model, model.description, sys.argv[1])"
+    )
+    env = os.environ | {"PYTHONHASHSEED": "1"}
+    subprocess.run([sys.executable, "-c", code, str(saved)], env=env, check=True)
+    assert saved.read_bytes() == content
+
+
 def test_a_loaded_model_is_saved_as_its_network_is(saved, tmp_path):
     model = load_model(saved, device="cpu", precision="float32")
     save_weights(model, model.description, tmp_path / "again.safetensors")

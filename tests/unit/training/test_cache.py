@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from seganypet.errors import ImageReadError, ManifestError, OutputError
+from seganypet.io import side_by_side
 from seganypet.training import cache as cache_module
-from seganypet.training import cohort_files
 from seganypet.training.cohort import read_cohort
 from small_cohorts import LAS, organs, row, save, suv_of, tumours, write
 
@@ -197,10 +197,22 @@ def test_another_process_may_be_quicker(manifest, cache, monkeypatch):
     np.testing.assert_array_equal(cohort.open(0).reference, organs())
 
 
-def test_refuses_a_cache_that_cannot_be_written(manifest, tmp_path):
+@pytest.mark.parametrize("name", ["file", "file/run/cache"])
+def test_refuses_a_cache_that_is_a_file_or_lies_in_one(manifest, tmp_path, written, name):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
-        read_cohort([manifest], "train", tmp_path / "file" / "cache")
+    with pytest.raises(OutputError, match=rf"^{tmp_path}/file: is a file"):
+        read_cohort([manifest], "train", tmp_path / name)
+    assert written == []
+
+
+def test_refuses_a_cache_that_cannot_be_written(manifest, cache, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache_module.np, "save", full)
+    with pytest.raises(OutputError, match=r"cannot be written \(No space left on device\)"):
+        read_cohort([manifest], "train", cache)
+    assert list(cache.iterdir()) == []
 
 
 def test_refuses_a_damaged_folder(manifest, cache):
@@ -235,5 +247,5 @@ def test_processes_side_by_side_write_the_same(manifest, cache, tmp_path):
 def test_uses_only_one_process_where_one_case_is_missing(manifest, cache, monkeypatch):
     read_cohort([manifest], "train", cache)
     touched(manifest)
-    monkeypatch.setattr(cohort_files, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(side_by_side, "ProcessPoolExecutor", None)
     assert len(read_cohort([manifest], "train", cache, jobs=2).cases) == 2

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from orphans import assert_none_outlives, on_linux
 from seganypet.errors import ManifestError, SegAnyPETWarning, UsageError
 from seganypet.io import ManifestRow, read_volume
-from seganypet.training.cohort import read_cohort
+from seganypet.training import cache as cache_module
+from seganypet.training.cohort import check_cohort, read_cohort
 from small_cohorts import LABELS, LAS, SHAPE, organs, row, save, tumours, write
 from synthetic_dicom import pet_folder
 
@@ -236,11 +240,67 @@ def test_refuses_a_manifest_given_twice(tmp_path, cache):
 
 @pytest.mark.parametrize(
     ("split", "count", "jobs", "text"),
-    [("test", 1, 1, "'test'"), ("train", 0, 1, "0 manifests"), ("val", 1, 0, "0 jobs")],
+    [
+        ("test", 1, 1, "'test'"),
+        ("train", 0, 1, "no manifest; give one or more"),
+        ("val", 1, 0, "jobs is 0; expected 1 or more"),
+    ],
 )
 def test_refuses_arguments_that_make_no_sense(tmp_path, cache, split, count, jobs, text):
     with pytest.raises(UsageError, match=text):
         read_cohort([tmp_path / "m.csv"] * count, split, cache, jobs=jobs)
+
+
+@pytest.mark.parametrize(
+    ("cells", "names", "text"),
+    [
+        ({"targets": ("livre",)}, [], "target 'livre' is not in its labels.json"),
+        ({}, ["livre"], "target 'livre': no labels.json has it"),
+        ({"split": "val"}, [], "no case of split 'train'"),
+        ({"lesions": "gone.nii.gz"}, [], "gone.nii.gz' is not there"),
+    ],
+)
+def test_what_can_be_told_without_images_is_told_before_any_is_read(
+    tmp_path, cache, monkeypatch, cells, names, text
+):
+    """Reading them can take hours."""
+    monkeypatch.setattr(cache_module, "read_images", lambda row: pytest.fail("an image was read"))
+    rows = (row(tmp_path, "a", split=cells.get("split", "train")), replace(row(tmp_path, "b"), **cells))
+    manifest = write(tmp_path, *rows)
+    assert text in refused(manifest, cache, names=names)
+    with pytest.raises(ManifestError, match=re.escape(text)):
+        check_cohort([manifest], "train", cache, names=names)
+    assert not cache.exists()
+
+
+def test_checking_reads_and_writes_nothing(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(cache_module, "read_images", lambda row: pytest.fail("an image was read"))
+    check_cohort([write(tmp_path, row(tmp_path, "a"))], "train", cache, names=["liver"])
+    assert not cache.exists()
+
+
+# A script, which its own processes import: they begin to read, say so and go on for long.
+READING = """
+import os, sys, time
+from pathlib import Path
+from seganypet.training import cache, cohort
+
+def read_images(row):
+    Path(sys.argv[2], f"{row.case}.pid").write_text(str(os.getpid()))
+    time.sleep(60)
+
+cache.read_images = read_images
+if __name__ == "__main__":
+    cohort.read_cohort([Path(sys.argv[1])], "train", Path(sys.argv[2], "cache"), jobs=2)
+"""
+
+
+@on_linux
+def test_processes_that_read_end_with_the_training(tmp_path):
+    manifest, script = write(tmp_path, row(tmp_path, "a"), row(tmp_path, "b")), tmp_path / "script.py"
+    script.write_text(READING)
+    pids = [tmp_path / "a.pid", tmp_path / "b.pid"]
+    assert_none_outlives(script, [manifest, tmp_path], pids, signal.SIGTERM)
 
 
 def test_all_problems_come_in_one_message_the_first_ten_in_full(tmp_path, cache):

@@ -40,7 +40,7 @@ def found(folder) -> list[dict]:
 
 
 def test_processes_know_their_places(found):
-    assert [each["processes"] for each in found] == [[0, 2, 0], [1, 2, 1]]
+    assert [each["processes"] for each in found] == [[0, 2], [1, 2]]
 
 
 def test_processes_agree(found):
@@ -126,6 +126,17 @@ def test_batch_that_one_process_cannot_have_stops_both(found):
     assert [each["unreadable"] for each in found] == ["scan.nii.gz cannot be read"] * 2
 
 
+def test_processes_that_one_of_them_runs_short_save_together_first(folder, found):
+    assert found[0]["short"] == found[1]["short"]
+    assert found[0]["short"].startswith("in step 3, a process that prepares patches was ended; ")
+    assert found[0]["short"].endswith("checkpoint.pt holds the state after step 3")
+    whole, short = (torch.load(folder / run / "checkpoint.pt") for run in ("whole", "short"))
+    assert all(torch.equal(whole["network"][name], short["network"][name]) for name in whole["network"])
+    assert [line["loss"] for line in log(folder / "short")] == [
+        line["loss"] for line in log(folder / "whole")
+    ]
+
+
 def test_refusal_of_the_first_process_reaches_both(found):
     assert found[0]["refused"] == found[1]["refused"]
     assert "checkpoint.pt exists; continue it with --resume" in found[0]["refused"]
@@ -138,8 +149,8 @@ def test_no_thread_outlives_the_group(found):
 
 def test_only_the_first_process_talks(folder):
     lines = (folder / "stderr").read_text().splitlines()
-    assert sum("from step 0 to 6: 2 processes, the first on cpu" in line for line in lines) == 5
-    assert sum("step 6/6" in line for line in lines) == 3  # whole, plain, cut
+    assert sum("from step 0 to 6: 2 processes, the first on cpu" in line for line in lines) == 6
+    assert sum("step 6/6" in line for line in lines) == 4  # whole, plain, cut, short
 
 
 def test_alone_nothing_is_started(monkeypatch):
@@ -151,7 +162,6 @@ def test_alone_nothing_is_started(monkeypatch):
     assert ALONE.any(True, False) == (True, False)
     assert ALONE.gather(3) == [3]
     assert ALONE.wrap(module := torch.nn.Linear(1, 1)) is module
-    ALONE.barrier()
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def batch(*references: Tensor, anchor: int = 3, seed: int = 0) -> Sample:
         reference=reference,
         clean=reference,
         hq=torch.ones(count, dtype=torch.bool),
+        known=torch.ones(count, dtype=torch.bool),
         anchor=torch.full((count, 3), anchor),
         box=box,
         seed=torch.arange(count) + seed,
@@ -112,6 +113,30 @@ def test_the_newest_prompts_alone_are_shown_where_the_description_says_so():
     run(model, batch(small), episode(3), NEWEST)
     assert [c.shape for c in model.coords] == [(1, 1, 3)] * 3
     assert [labels.tolist() for labels in model.labels] == [[[1]], [[0]], [[1]]]
+
+
+def test_a_box_stays_beside_the_newest_click():
+    model = Told(logits_of(*[cube(2, 4)] * 40))
+    run(model, batch(*[cube(2, 5)] * 40), episode(3, box_share=0.5), NEWEST)
+    boxed = model.labels[0][:, 0] == 2
+    assert 0 < int(boxed.sum()) < 40
+    for labels, coords in zip(model.labels[1:], model.coords[1:], strict=True):
+        assert labels.shape == (40, 3)
+        assert labels[boxed].tolist() == [[2, 3, 1]] * int(boxed.sum())
+        assert labels[~boxed].tolist() == [[-1, -1, 1]] * int((~boxed).sum())
+        assert coords[boxed][0, :2].tolist() == [[1, 2, 2], [5, 4, 6]]
+
+
+def test_passes_show_the_network_its_own_answer_to_the_same_clicks():
+    answers = [logits_of(cube(2, high)) for high in (3, 4, 5, 5)]
+    model = Told(*answers)
+    predictions = run_episode(
+        model, batch(cube(2, 6)), episode(2), ALL, np.random.default_rng(0), passes=(3, 1)
+    )
+    assert [p.max().item() > 0 and int((p > 0).sum()) for p in predictions] == [27, 27]
+    assert [c.shape[1] for c in model.coords] == [1, 1, 1, 2]
+    assert model.previous[0] is None
+    assert all(torch.equal(p, a) for p, a in zip(model.previous[1:], answers, strict=False))
 
 
 def test_previous_logits_are_fed_back_without_their_gradient():
@@ -240,6 +265,9 @@ def test_prior_is_averaged_to_the_decoders_resolution():
         ({"mask_only_share": 1.5}, r"mask_only_share=1\.5; expected 0 to 1"),
         ({"prior_share": -0.1}, "prior_share"),
         ({"box_share": 2.0}, "box_share"),
+        ({"policies": (("uniform", 1.5), ("deepest", -0.5))}, "shares that add up to 1"),
+        ({"policies": ()}, "shares that add up to 1"),
+        ({"prompt_policy": "oldest"}, "prompt_policy='oldest'; choose all or newest, or none"),
         ({"perturbation_mm": -1.0}, r"perturbation_mm=-1\.0; expected 0 or more"),
     ],
 )

@@ -93,6 +93,16 @@ def test_data_of_earlier_trainings_stays_and_nothing_is_named_twice(export, tiny
     assert names(export(config)) == [("Before", "CC0"), ("cohort/manifest.csv", "unknown")]
 
 
+@pytest.mark.parametrize(("licence", "expected"), [("CC BY 4.0", "Apache-2.0"), (None, "unknown")])
+def test_weights_keep_their_licence_only_where_that_of_all_data_is_known(
+    export, cohort, tiny_recipe, licence, expected
+):
+    about = {"name": "Ours"} | ({"licence": licence} if licence else {})
+    cohort.manifests[0].with_name("about.json").write_text(json.dumps(about))
+    licensed = replace(tiny_recipe, model=replace(tiny_recipe.model, licence="Apache-2.0"))
+    assert export(licensed).licence == expected
+
+
 @pytest.mark.parametrize("content", ["{", "[1]"])
 def test_refuses_a_damaged_description_of_the_data(export, cohort, content):
     Path(cohort.manifests[0].with_name("about.json")).write_text(content)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import hashlib
 import io
 import json
 import signal
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +18,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_training import RECIPE, interrupt_at, recipe_of, run_tiny
+from torch.utils.tensorboard import SummaryWriter
 
 from seganypet.errors import OutputError, SegAnyPETWarning, TrainingError
 from seganypet.training import progress
@@ -50,7 +53,7 @@ def run(tmp_path_factory) -> Path:
 
 def test_folder_holds_everything(run):
     names = {"recipe.json", "run.json", "log.jsonl", "validation.jsonl", "tensorboard", "checkpoint.pt"}
-    assert {path.name for path in run.iterdir()} == names
+    assert {path.name for path in run.iterdir()} == {*names, "lock"}
 
 
 def test_recipe_is_stored(run):
@@ -143,6 +146,7 @@ def test_lines_beyond_the_checkpoint_are_cut_off(tmp_path):
         journal.validated(step, {"score": 0.5})
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"step": 8, "lo')  # killed while writing
+    time.sleep(1.1)  # TensorBoard orders its files by their names, which begin with the second
     journal = begun(tmp_path, 4)  # the checkpoint of step 4
     journal.log(line(6, 2.0))
     journal.end("finished", "", 6)
@@ -246,6 +250,32 @@ def test_without_tensorboard_training_goes_on(tmp_path, monkeypatch):
     assert not (tmp_path / "tensorboard").exists()
 
 
+def finished_without_curves(folder: Path, reason: str) -> None:
+    """Train to the end, with one warning that names the folder of the curves."""
+    with pytest.warns(SegAnyPETWarning) as caught:
+        state = run_tiny(folder, recipe_of(), validate=scores)
+    assert state.step == 6
+    assert [line["step"] for line in lines(folder / "log.jsonl")] == [2, 4, 6]
+    assert [str(warning.message) for warning in caught] == [
+        f"{folder / 'tensorboard'}: cannot be written ({reason}): no curves are written, log.jsonl has the same "
+        "numbers; free space, or move what is in the way, and resume to have them again"
+    ]
+
+
+def test_where_curves_have_no_folder_training_goes_on(tmp_path):
+    (tmp_path / "tensorboard").write_text("")
+    finished_without_curves(tmp_path, "File exists")
+
+
+@pytest.mark.parametrize("method", ["add_scalar", "flush", "close"])
+def test_where_the_disk_is_too_full_for_curves_training_goes_on(tmp_path, monkeypatch, method):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(SummaryWriter, method, full)
+    finished_without_curves(tmp_path, "No space left on device")
+
+
 def test_log_that_cannot_be_written_stops_the_run(tmp_path):
     journal = begun(tmp_path, 0)
     (tmp_path / "log.jsonl").mkdir()
@@ -267,8 +297,9 @@ def test_refuses_the_folder_of_another_recipe_even_before_its_first_checkpoint(t
 
 def test_recipe_of_the_newest_session_is_kept(tmp_path):
     prepare_run_folder(tmp_path, RECIPE, resume=False)
-    prepare_run_folder(tmp_path, RECIPE | {"workers": 8}, resume=True)
-    assert json.loads((tmp_path / "recipe.json").read_text())["workers"] == 8
+    newest = RECIPE | {"loop": {"steps": 6, "log_every": 3}}
+    prepare_run_folder(tmp_path, newest, resume=True)
+    assert json.loads((tmp_path / "recipe.json").read_text())["loop"]["log_every"] == 3
 
 
 @pytest.mark.parametrize("name", ["recipe.json", "run.json"])
@@ -281,7 +312,59 @@ def test_refuses_a_damaged_record(tmp_path, name):
         begun(tmp_path, 2)
 
 
-def test_refuses_a_folder_that_is_a_file(tmp_path):
-    (tmp_path / "run").write_text("")
-    with pytest.raises(OutputError, match=r"recipe\.json: cannot be written"):
-        prepare_run_folder(tmp_path / "run", RECIPE, resume=False)
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", "3", '{"sessions": {}}', '{"sessions": [3]}', '{"sessions": [{}]}']
+)
+def test_refuses_a_record_without_sessions(tmp_path, content):
+    begun(tmp_path, 0).end("stopped", "", 2)
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(
+        TrainingError,
+        match=r"run\.json holds no sessions; restore it, or remove it to record only those to come",
+    ):
+        begun(tmp_path, 2)
+    (tmp_path / "run.json").unlink()
+    begun(tmp_path, 2).end("finished", "", 2)
+
+
+def test_refuses_a_recipe_that_is_none_without_showing_the_run_s(tmp_path):
+    begun(tmp_path, 0).end("stopped", "", 2)
+    (tmp_path / "recipe.json").write_text("[1, 2]")
+    with pytest.raises(
+        TrainingError, match=r"recipe\.json holds no recipe; put back .*another folder$"
+    ) as caught:
+        begun(tmp_path, 2)
+    assert "milestones" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damaged", ['{"loss": 1.0}', "[1]", "3", '{"step": "two"}'])
+def test_refuses_a_log_with_a_line_that_tells_no_step(tmp_path, damaged):
+    text = f'{{"step": 1}}\n{damaged}\n{{"step": 2}}\n'
+    (tmp_path / "log.jsonl").write_text(text)
+    with pytest.raises(
+        TrainingError, match=r"log\.jsonl: line 2 tells no step; remove it, or choose another"
+    ):
+        begun(tmp_path, 2)
+    assert (tmp_path / "log.jsonl").read_text() == text
+
+
+def test_refuses_a_log_that_is_no_text(tmp_path):
+    (tmp_path / "log.jsonl").write_bytes(b"\xff\xfe")
+    with pytest.raises(
+        TrainingError, match=r"log\.jsonl cannot be read \(.*utf-8.*\); restore it, or choose"
+    ):
+        begun(tmp_path, 2)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_refuses_a_folder_that_is_a_file_or_lies_in_one(tmp_path, inside):
+    (tmp_path / "file").write_text("")
+    run = tmp_path / "file" / "run" if inside else tmp_path / "file"
+    for refused in (
+        lambda: prepare_run_folder(run, RECIPE, resume=False),
+        lambda: run_tiny(run, recipe_of()),
+    ):
+        with pytest.raises(
+            OutputError, match=r"/file: is a file(, so .*/run cannot lie in it)?; choose another"
+        ):
+            refused()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
-from seganypet.errors import ImageReadError, UsageError
+from seganypet.errors import ImageReadError, TrainingError, UsageError
 from seganypet.training.loading import batches
 from seganypet.training.sample import Sample
+from seganypet.training.shortage import shortage
 
 
 class Numbers(Dataset):
@@ -23,7 +31,14 @@ class Numbers(Dataset):
         cube = torch.full((1, 2, 2, 2), float(number))
         flag = torch.tensor(torch.get_num_threads() == 1)
         return Sample(
-            cube, cube > 0, cube > 0, flag, torch.zeros(3).long(), torch.zeros(2, 3), torch.tensor(number)
+            cube,
+            cube > 0,
+            cube > 0,
+            flag,
+            flag,
+            torch.zeros(3).long(),
+            torch.zeros(2, 3),
+            torch.tensor(number),
         )
 
 
@@ -75,6 +90,48 @@ def test_errors_surface_as_they_were_raised(workers):
     assert str(caught.value) == "sample 7 cannot be read; remove it"
 
 
+class Short(Numbers):
+    """Sample 7 ends the process that prepares it, or asks for more memory than there is."""
+
+    def __getitem__(self, number: int) -> Sample:
+        if number == 7 and get_worker_info():
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif number == 7:
+            torch.empty(10**15)
+        return super().__getitem__(number)
+
+
+@pytest.mark.parametrize(
+    ("workers", "text"),
+    [
+        (
+            1,
+            r"^a process that prepares patches was ended \(DataLoader worker \(pid.*; resume with fewer --workers, or",
+        ),
+        (
+            0,
+            r"^memory ran out \(.*can't allocate memory.*\); begin a new run with a lower batch_size and, .*or free",
+        ),
+    ],
+)
+def test_machine_that_falls_short_is_told_of_as_such(workers, text):
+    with pytest.raises(TrainingError, match=text) as caught:
+        list(batches(Short(), **DEFAULTS, workers=workers))
+    assert "\n" not in str(caught.value)
+
+
+class Faulty(Numbers):
+    def __getitem__(self, number: int) -> Sample:
+        raise RuntimeError("the size of tensor a must match")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_faults_of_the_program_are_not(workers):
+    with pytest.raises(RuntimeError, match="the size of tensor a must match"):
+        list(batches(Faulty(), **DEFAULTS, workers=workers))
+    assert shortage(ValueError("out of memory")) is None
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -90,6 +147,30 @@ def test_errors_surface_as_they_were_raised(workers):
 def test_refuses_numbers_that_make_no_sense(change):
     with pytest.raises(UsageError, match="counts must be 1 or more"):
         batches(Numbers(), **{**DEFAULTS, **change})
+
+
+def test_closed_batches_leave_no_process():
+    loaded = batches(Numbers(), **DEFAULTS, workers=1)
+    next(loaded)
+    assert multiprocessing.active_children()
+    loaded.close()
+    assert not multiprocessing.active_children()
+
+
+_ABANDONED = """
+from seganypet.training import stopping
+from seganypet.training.loading import batches
+from test_loading import DEFAULTS, Numbers
+stopping._GRACE_S = 1
+loaded = batches(Numbers(), **DEFAULTS | {"steps": 100}, workers=1)
+next(loaded)
+"""
+
+
+def test_abandoned_batches_do_not_keep_python_from_ending():
+    place = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", _ABANDONED], env=place, timeout=120, check=False)
+    assert done.returncode == 0
 
 
 def test_refuses_a_negative_number_of_workers():

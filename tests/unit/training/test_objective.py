@@ -58,6 +58,7 @@ def batch() -> Sample:
         reference=reference,
         clean=torch.where(torch.tensor([True, False, False]).view(3, 1, 1, 1, 1), reference, clean),
         hq=torch.tensor([True, False, False]),
+        known=torch.tensor([True, True, True]),
         anchor=torch.zeros(3, 3, dtype=torch.long),
         box=torch.zeros(3, 2, 3),
         seed=torch.arange(3),
@@ -144,6 +145,18 @@ def test_report_tells_what_rectification_did_to_the_labels(answers, batch):
     assert terms["rectified_label_dice"] == pytest.approx(after)
     assert terms["labels_changed"] == pytest.approx(2 / (2 * voxels))
     assert terms["changes_right"] == pytest.approx(0.5)
+
+
+def test_labels_without_a_known_truth_play_no_part_in_the_report(answers, batch):
+    config = CPCLConfig(uncertainty_threshold=0.6)
+    third_unknown = batch._replace(known=torch.tensor([True, True, False]))
+    found = objective(answers, config)(third_unknown, 4).terms
+    first_two = Sample(*(part[:2] for part in batch))
+    expected = objective([answer[:2] for answer in answers], config)(first_two, 4).terms
+    for name in ("lq_label_dice", "rectified_label_dice", "labels_changed", "changes_right"):
+        assert found[name].item() == pytest.approx(expected[name].item()), name
+    none_known = batch._replace(known=torch.tensor([True, False, False]))
+    assert objective(answers, config)(none_known, 4).terms["lq_label_dice"].isnan()
 
 
 def test_every_prediction_and_every_sample_gets_a_gradient(answers, batch):

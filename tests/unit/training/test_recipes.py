@@ -33,6 +33,7 @@ def test_p1_recipe_has_the_papers_figures():
     cpcl = recipe.cpcl
     assert (cpcl.labels, cpcl.lq_weight, cpcl.consistency) == ("flipped", "ramped", True)
     assert (cpcl.beta, cpcl.ramp_maximum, cpcl.ramp, cpcl.entropy) == (5.0, 0.1, "paper", "mean")
+    assert (recipe.model.prompt_policy, recipe.episode.prompt_policy) == ("newest", None)
 
 
 def test_p2_recipe_has_the_papers_figures():
@@ -45,7 +46,7 @@ def test_p2_recipe_has_the_papers_figures():
     assert optimiser.weight_decay == 0.1
     assert (recipe.batch_size, recipe.loop.accumulation, recipe.epochs) == (12, 1, 500)
     assert recipe.loop.precision == "float16"
-    assert recipe.episode.clicks == (1, 20)
+    assert (recipe.episode.clicks, recipe.episode.prompt_policy) == ((1, 20), "all")
     assert [rates(recipe, epoch, 500) for epoch in (119, 120, 179, 180)] == pytest.approx([1, 0.1, 0.1, 0.01])
 
 
@@ -61,6 +62,7 @@ def test_the_papers_change_images_by_flips_alone(recipe):
     sampling = recipe.sampling
     assert sampling.flips
     assert (sampling.near, sampling.beside_share, sampling.zoom_share, sampling.uptake_scale) == (0, 0, 0, 0)
+    assert sampling.deepest_share == 0  # any voxel is clicked first
 
 
 def test_compact_recipe_learns_all_prompts_with_the_compact_network():
@@ -101,7 +103,6 @@ def test_steps_stay_where_a_recipe_counts_in_steps():
         ("batch_size=0", "batch_size=0; expected 1 or more"),
         ("epochs=0", r"epochs=0\.0; expected a number above 0"),
         ("cohort_share=2", r"cohort_share=2\.0; expected 0 to 1"),
-        ("model.boxes=false", r"episode\.box_share=0\.15, but compact takes no boxes; set it to 0"),
     ],
 )
 def test_refuses_settings_that_are_none(setting, message):

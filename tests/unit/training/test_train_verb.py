@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,11 +14,22 @@ import torch
 
 from papers_checkpoint import write_papers_checkpoint
 from seganypet.cli import main
+from seganypet.cli.train import STOPPED
 from seganypet.models.checkpoint import save_checkpoint
 from seganypet.models.compact import CompactConfig, CompactSegmenter
 from seganypet.models.presets import PRESETS
 from seganypet.models.weights import load_model, load_network, save_weights
 from seganypet.training import recipes
+
+TINY = CompactConfig(
+    patch_size=32,
+    channels=(4, 8, 12),
+    encoder_blocks=(1, 1, 1),
+    transformer_blocks=1,
+    decoder_blocks=1,
+    num_heads=2,
+    boxes=True,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +58,18 @@ def assert_same_weights(*paths: Path) -> None:
 def test_writes_weights_that_load_and_a_folder_that_tells_its_story(tmp_path, train, capsys):
     assert train() == 0
     run = tmp_path / "run"
-    model = load_model(run / "weights.safetensors", device="cpu")
+    model = load_model(run / "weights.safetensors", device="cpu", precision="float32")
     assert (model.description.name, model.patch_size, model.description.boxes) == ("run", 32, True)
     written = {path.name for path in run.iterdir()}
     assert written >= {"recipe.json", "run.json", "log.jsonl", "cohort.json", "checkpoint.pt", "weights.json"}
     assert json.loads((run / "recipe.json").read_text())["recipe"] == "debug"
-    (summary, held_out) = json.loads((run / "cohort.json").read_text())
-    assert (summary["cases"], held_out["cases"]) == (2, 1)
+    (summary,) = json.loads((run / "cohort.json").read_text())
+    assert (summary["cases"], summary["lq_cases"]) == (2, 1)
+    average = torch.load(run / "checkpoint.pt", weights_only=True)["average"]
+    assert all(
+        torch.equal(tensor, average[name].half().float())
+        for name, tensor in model.network.state_dict().items()
+    )
     assert f"wrote {run / 'weights.safetensors'}" in capsys.readouterr().out
 
 
@@ -63,6 +82,60 @@ def test_validates_on_the_manifests_own_cases_and_keeps_the_best_weights(tmp_pat
     best = max(lines, key=lambda line: line["score"])
     training = load_model(tmp_path / "run" / "best.safetensors").description.training
     assert training["steps"] == best["step"]
+
+
+def test_cpcl_and_the_chosen_targets_reach_the_training(tmp_path, train):
+    settings = ["cpcl.uncertainty_threshold=0.5", "sampling.hq_share=0.5", "targets=liver"]
+    assert train(*(part for setting in settings for part in ("--set", setting))) == 0
+    (summary,) = json.loads((tmp_path / "run" / "cohort.json").read_text())
+    assert list(summary["targets"]) == ["liver"]
+    lines = [json.loads(line)["terms"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert all(line["labels_changed"] > 0 and line["consistency"] > 0 for line in lines)
+    # The liver's noisy label is a voxel larger on three sides.
+    assert lines[0]["lq_label_dice"] == pytest.approx(2 * 10**3 / (10**3 + 11**3), abs=0.1)
+
+
+def test_resume_with_other_data_is_refused_and_changes_nothing(tmp_path, train, write_cohort, capsys):
+    assert train("--set", "loop.steps=4", "--minutes", "1e-9") == STOPPED
+    before = (tmp_path / "run" / "cohort.json").read_bytes()
+    other = write_cohort(("train", "hq"), name="other")
+    line = [
+        "train",
+        "debug",
+        "--manifest",
+        str(other),
+        "-o",
+        str(tmp_path / "run"),
+        "--workers",
+        "0",
+        "--resume",
+    ]
+    assert main([*line, "--set", "loop.steps=4"]) == 2
+    assert "data" in capsys.readouterr().err
+    assert (tmp_path / "run" / "cohort.json").read_bytes() == before
+
+
+def test_several_processes_train_as_one_with_their_batches_together(tmp_path, train):
+    """The real command under torchrun, with gloo: two processes with one patch each, one with two."""
+    settings = ["loop.steps=2", "loop.precision=float32", "validation=none", "episode.clicks=2,2"]
+    network = {**asdict(TINY), "channels": list(TINY.channels), "encoder_blocks": [1, 1, 1]}
+    settings += [f"model.config={network}", "loop.ema_decay=none"]
+    common = [part for setting in settings for part in ("--set", setting)]
+    manifest = str(tmp_path / "cohort" / "manifest.csv")
+    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    line += ["seganypet", "train", "debug", "--manifest", manifest, "--workers", "0", "--device", "cpu"]
+    line += [*common, "-o", str(tmp_path / "two"), "--set", "batch_size=1"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    recipe = recipes.debug()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(recipes.RECIPES, "debug", lambda: recipe)
+        assert train(*common, "--set", "batch_size=2", "--device", "cpu", run="one") == 0
+    one, two = (
+        torch.load(tmp_path / run / "checkpoint.pt", weights_only=True)["network"] for run in ("one", "two")
+    )
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, two[name], rtol=1e-3, atol=2e-6)
 
 
 def test_second_run_needs_resume_and_then_changes_nothing(tmp_path, train, capsys):
@@ -80,10 +153,10 @@ def test_second_run_needs_resume_and_then_changes_nothing(tmp_path, train, capsy
 
 def test_resume_ends_with_the_weights_of_a_run_without_interruption(tmp_path, train):
     assert train("--set", "loop.steps=4") == 0
-    assert train("--set", "loop.steps=4", "--minutes", "1e-9", run="stopped") == 0
+    assert train("--set", "loop.steps=4", "--minutes", "1e-9", run="stopped") == STOPPED
     assert not (tmp_path / "stopped" / "weights.safetensors").exists()
     while not (tmp_path / "stopped" / "weights.safetensors").exists():
-        assert train("--set", "loop.steps=4", "--resume", run="stopped") == 0
+        assert train("--set", "loop.steps=4", "--resume", run="stopped") in (0, STOPPED)
     assert_same_weights(*(tmp_path / run / "weights.safetensors" for run in ("run", "stopped")))
 
 
@@ -98,22 +171,73 @@ def test_fine_tunes_weights_and_remembers_where_they_come_from(tmp_path, train):
     tuned, description = load_network(tmp_path / "run" / "weights.safetensors")
     assert description.name == "after"
     assert description.spacing_mm == PRESETS["compact"].spacing_mm  # of the weights, not of the recipe
-    assert description.training["from"] == {"name": "before", "sha256": described.sha256}
+    assert description.training["history"] == [{"name": "before", "sha256": described.sha256}]
     kept = tuned.state_dict()
     for name, tensor in network.state_dict().items():
         assert torch.allclose(kept[name], tensor, atol=2e-3), name
     assert set(kept) > set(network.state_dict())  # and boxes besides
+    assert description.boxes
+
+
+def test_weights_say_that_they_take_boxes_only_if_they_learned_them(tmp_path, train):
+    assert train("--set", "episode.box_share=0") == 0
+    assert not load_network(tmp_path / "run" / "weights.safetensors")[1].boxes
+
+
+def test_steps_take_the_place_of_a_recipes_epochs(tmp_path, train):
+    start = write_papers_checkpoint(tmp_path / "sam_med3d.pth")
+    small = [
+        "loop.steps=3",
+        "batch_size=1",
+        "episode.clicks=1,1",
+        "loop.precision=float32",
+        "validation=none",
+    ]
+    changes = [part for setting in small for part in ("--set", setting)]
+    assert train("--weights", str(start), *changes, recipe="segany-pet-lesion") == 0
+    assert json.loads((tmp_path / "run" / "recipe.json").read_text())["loop"]["steps"] == 3
+
+
+def test_refuses_boxes_for_a_network_without_a_place_for_them(tmp_path, train, capsys):
+    start = write_papers_checkpoint(tmp_path / "sam_med3d.pth")
+    assert train("--weights", str(start)) == 2
+    assert "has no place for boxes; add --set episode.box_share=0" in capsys.readouterr().err
+
+
+def test_refuses_a_share_of_a_quality_that_no_row_has(tmp_path, write_cohort, capsys):
+    manifest = write_cohort(("train", "hq"), ("val", "lq"))
+    line = ["train", "debug", "--manifest", str(manifest), "-o", str(tmp_path / "run")]
+    assert main([*line, "--set", "sampling.hq_share=0.25"]) == 2
+    assert (
+        "no row to train on has quality lq; add some, or --set sampling.hq_share=1" in capsys.readouterr().err
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_target_is_told_once_and_before_anything_is_read(tmp_path, train, capsys):
+    assert train("--set", "targets=heart") == 2
+    assert capsys.readouterr().err.count("target 'heart': no labels.json has it") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_training_needs_monai(tmp_path, train, capsys, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "monai" else found(name))
+    assert train() == 2
+    assert 'pip install "seganypet[train]"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("recipe", "settings"),
+    ("recipe", "settings", "policy"),
     [
-        ("petwb-seg11k", []),
-        ("pets-5k", ["targets=liver", "loop.accumulation=2", "sampling.hq_share=0.5"]),
-        ("segany-pet-lesion", []),
+        ("petwb-seg11k", [], "all"),
+        ("pets-5k", ["targets=liver", "loop.accumulation=2", "sampling.hq_share=0.5"], "newest"),
+        ("segany-pet-lesion", [], "all"),
     ],
 )
-def test_fine_tunes_the_authors_checkpoint_by_each_of_their_recipes(tmp_path, train, recipe, settings):
+def test_fine_tunes_the_authors_checkpoint_by_each_of_their_recipes(
+    tmp_path, train, recipe, settings, policy
+):
     """A small checkpoint as the authors' training writes it, with other sizes than the published one."""
     start = write_papers_checkpoint(tmp_path / "sam_med3d.pth")
     small = ["epochs=2", "batch_size=1", "episode.clicks=2,3", "loop.precision=float32", "validation=none"]
@@ -123,10 +247,10 @@ def test_fine_tunes_the_authors_checkpoint_by_each_of_their_recipes(tmp_path, tr
     before, _ = load_network(start)
     assert (description.architecture, description.prompt_policy, description.boxes) == (
         "sam3d",
-        "newest",
+        policy,
         False,
     )
-    assert description.training["from"]["name"] == "sam_med3d"
+    assert [origin["name"] for origin in description.training["history"]] == ["sam_med3d"]
     moved = {
         name.partition(".")[0]
         for name, tensor in network.state_dict().items()
@@ -156,6 +280,15 @@ def test_trains_on_scans_simulated_meanwhile(tmp_path, capsys):
         ),
         (["debug", "--manifest", "m.csv"], "m.csv: no such file"),
         (["debug", "--manifest", "m.csv", "--set", "loop.stepz=3"], "no setting loop.stepz"),
+        (
+            ["pets-5k", "--on-the-fly"],
+            "scans that are simulated meanwhile have none; add --set loop.steps=N",
+        ),
+        (
+            ["pets-5k", "--manifest", "m.csv", "--set", "epochs=2", "--set", "loop.steps=2"],
+            "loop.steps and epochs both say how long to train; set one of them",
+        ),
+        (["debug", "--manifest", "m.csv", "--jobs", "0"], "'0' is below 1"),
         (["debug", "--manifest", "m.csv", "--minutes", "0"], "'0' is not above 0"),
         (["debug", "--manifest", "m.csv", "--weights", "gone.pth"], "gone.pth: no such weight file"),
         (["giant", "--manifest", "m.csv"], "invalid choice: 'giant'"),

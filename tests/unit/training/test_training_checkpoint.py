@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 from pathlib import Path
 
@@ -141,9 +142,37 @@ def test_refuses_another_recipe_and_names_the_first_difference(tmp_path, change,
 
 
 def test_settings_that_change_no_number_may_differ(tmp_path):
-    free = {"workers": 4, "device": "cuda", "log_every": 5, "save_every_s": 1.0, "stop_after_s": None}
-    require_same_recipe({**STORED, **free}, STORED, tmp_path)
-    require_same_recipe(STORED, {**STORED, "loop": {**STORED["loop"], **free}}, tmp_path)
+    free = {**STORED, "loop": {**STORED["loop"], "log_every": 5, "save_every_s": 1.0}}
+    require_same_recipe(free, STORED, tmp_path)
+    require_same_recipe(STORED, free, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["log_every", "loop.inner.log_every", "on_the_fly.save_every_s", "workers"])
+def test_settings_of_such_a_name_elsewhere_may_not(tmp_path, name):
+    outer, _, last = name.rpartition(".")
+    given: dict = {}
+    place = given
+    for part in outer.split(".") if outer else ():
+        place = place.setdefault(part, {})
+    stored = json.loads(json.dumps(given))
+    place[last] = 5
+    with pytest.raises(TrainingError, match=rf"the run has {name} absent, not 5"):
+        require_same_recipe(given, stored, tmp_path)
+
+
+@pytest.mark.parametrize("stored", [None, [STORED], "p1"])
+def test_refuses_what_is_no_recipe(tmp_path, stored):
+    with pytest.raises(TrainingError) as caught:
+        require_same_recipe(STORED, stored, tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} holds no recipe; put back a copy of it, or choose another folder"
+    )
+
+
+def test_long_values_are_cut_in_the_message(tmp_path):
+    with pytest.raises(TrainingError, match=r"the run has names \['n', .{70,80}\.\.\., not absent") as caught:
+        require_same_recipe({}, {"names": ["n"] * 1000}, tmp_path)
+    assert len(str(caught.value)) < 300
 
 
 def test_recipe_comes_back_from_json_as_it_is_compared():

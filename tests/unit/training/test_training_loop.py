@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,9 +21,11 @@ from torch import Tensor
 
 from seganypet.errors import TrainingError, UsageError
 from seganypet.training import loop, stopping
+from seganypet.training import step as step_module
 from seganypet.training.loop import train
 from seganypet.training.optimisation import OptimiserConfig, ScheduleConfig
 from seganypet.training.outcome import Outcome
+from seganypet.training.sample import Sample
 from seganypet.training.state import State, averaged, update_average
 from seganypet.training.step import seed_of_step
 from seganypet.training.stopping import StopRequests, leave_signals_to_the_loop
@@ -263,13 +266,20 @@ def test_refuses_a_checkpoint_of_another_network(tmp_path):
         run_tiny(tmp_path, recipe_of(), resume=True, objective=objective)
 
 
-def test_refuses_a_checkpoint_that_lacks_something(tmp_path):
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"seconds": None}, r"does not fit this network \('seconds'\)"),
+        ({"recipe": None}, "holds no recipe"),
+        ({"tally": [1.0]}, "does not fit this network"),
+        ({"optimiser": 3}, "does not fit this network"),
+    ],
+)
+def test_refuses_a_checkpoint_that_lacks_something(tmp_path, damage, message):
     run_tiny(tmp_path, recipe_of(steps=1))
-    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-    torch.save(
-        {name: value for name, value in content.items() if name != "seconds"}, tmp_path / "checkpoint.pt"
-    )
-    with pytest.raises(TrainingError, match=r"does not fit this network \('seconds'\)"):
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True) | damage
+    torch.save({k: v for k, v in content.items() if damage.get(k, 0) is not None}, tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match=rf"checkpoint\.pt {message}"):
         run_tiny(tmp_path, recipe_of(), resume=True)
 
 
@@ -313,15 +323,35 @@ def test_repeated_interrupt_stops_at_once_but_not_one_that_came_with_the_first(m
         signal.signal(signal.SIGINT, before)
 
 
-def test_data_loading_processes_ignore_signals():
+def test_data_loading_processes_outlive_signals_for_half_a_minute(monkeypatch):
+    alarms: list[int] = []
+    monkeypatch.setattr(signal, "alarm", alarms.append)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         leave_signals_to_the_loop(0)
-        for number in before:
-            signal.raise_signal(number)
+        signal.raise_signal(signal.SIGINT)
+        assert alarms == []
+        signal.raise_signal(signal.SIGTERM)
+        assert alarms == [30]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_batches_are_closed_however_the_training_ends(tmp_path):
+    closed: list[str] = []
+
+    def source(first: int) -> Iterator[Sample]:
+        try:
+            yield from batches(first, config=recipe_of())
+        finally:
+            closed.append("closed")
+
+    kept = source(0)  # referred to from outside, as by a traceback
+    objective = Broken(1, "nan")
+    with pytest.raises(TrainingError):
+        train(tmp_path, objective, lambda first: kept, recipe_of(), recipe={}, resume=False)
+    assert closed == ["closed"]
 
 
 def test_checkpoint_is_written_when_it_is_time(tmp_path):
@@ -453,6 +483,133 @@ def test_batches_that_end_too_early_are_refused(tmp_path):
             recipe=tiny_training.RECIPE,
             resume=False,
         )
+
+
+# --- Machines that fall short
+
+LOST = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee documentation")
+
+
+def raising(error: Exception, at: int, step: int) -> None:
+    if step == at:
+        raise error
+
+
+class Short(TinyObjective):
+    """Fails in the second batch of step 3."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.network, self.error, self.batches = tiny_training.TinyNetwork(0.5), error, 0
+        self.load_state_dict(TinyObjective(0.5).state_dict())
+
+    def forward(self, batch, step):
+        self.batches += step == 3
+        if self.batches == 2:
+            raise self.error
+        return super().forward(batch, step)
+
+
+@pytest.mark.parametrize(
+    ("failing", "message"),
+    [
+        (
+            {"between": partial(raising, LOST, 3)},
+            r"in step 3, a process that prepares patches was ended \(DataLoader worker \(pid 7\) is killed by signal: "
+            r"Killed\.\), mostly .* fewer --workers, or begin a new run with a lower batch_size; ",
+        ),
+        (
+            {"objective": lambda: Short(NO_MEMORY)},
+            r"in step 3, memory ran out \(CUDA out of memory\. Tried to allocate 2\.00 GiB\.\); begin a new run with a "
+            r"lower batch_size and, .* higher loop\.accumulation, or with a lower episode\.clicks; .*resume; ",
+        ),
+        ({"objective": lambda: Short(LOST)}, "in step 3, a process that prepares patches was ended"),
+        ({"between": partial(raising, MemoryError(), 3)}, r"in step 3, memory ran out \(MemoryError\); "),
+    ],
+)
+def test_what_was_reached_is_saved_and_the_resumed_run_equals_one_that_went_well(
+    tmp_path, whole, failing, message
+):
+    failing = {name: value() if name == "objective" else value for name, value in failing.items()}
+    with pytest.raises(TrainingError, match=message) as caught:
+        run_tiny(tmp_path, recipe_of(), **failing)
+    assert str(caught.value).endswith(f"; {tmp_path / 'checkpoint.pt'} holds the state after step 3")
+    session = json.loads((tmp_path / "run.json").read_text())["sessions"][0]
+    assert (session["outcome"], session["last_step"]) == ("failed", 3)
+    assert str(caught.value) in session["message"]
+    run_tiny(tmp_path, recipe_of(), resume=True)
+    assert_same(stored(tmp_path), stored(whole))
+    assert log(tmp_path) == log(whole)
+
+
+def test_state_that_is_half_of_a_step_is_not_saved(tmp_path, monkeypatch):
+    """torch's data loader raises wherever the program is, so in the middle of an update too."""
+    whole_update = step_module._update
+
+    def interrupted(state: State, config: object) -> None:
+        whole_update(state, config)
+        raising(LOST, 3, state.step)
+
+    monkeypatch.setattr(step_module, "_update", interrupted)
+    with pytest.raises(
+        TrainingError, match=r"a process that prepares patches was ended .*; nothing is saved yet$"
+    ):
+        run_tiny(tmp_path, recipe_of())
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_shortage_while_a_checkpoint_is_written_is_told_as_such_and_it_is_written_again(
+    tmp_path, monkeypatch
+):
+    real, calls = torch.save, iter(range(9))
+
+    def interrupted(content: dict, file: object) -> None:
+        raising(LOST, 2, next(calls))
+        real(content, file)
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(TrainingError, match=r"a process that .*checkpoint\.pt holds the state after step 3$"):
+        run_tiny(tmp_path, recipe_of(save_every_s=0.0))
+    assert stored(tmp_path)["step"] == 3
+
+
+def test_shortage_in_the_first_step_leaves_the_folder_for_a_new_run(tmp_path):
+    with pytest.raises(TrainingError, match=r"in step 0, memory ran out .*; nothing is saved yet$"):
+        run_tiny(tmp_path, recipe_of(), between=partial(raising, NO_MEMORY, 0))
+    assert run_tiny(tmp_path, recipe_of()).step == 6
+
+
+def test_shortage_is_told_even_where_saving_fails(tmp_path, monkeypatch):
+    config = recipe_of(save_every_s=0.0)
+    real = loop.write_checkpoint
+
+    def full(path: Path, content: dict) -> None:
+        if content["step"] == 3:
+            raise RuntimeError("CUDA error: out of memory")
+        real(path, content)
+
+    def between(step: int) -> None:
+        if step == 2:
+            object.__setattr__(config, "save_every_s", 1e9)
+        raising(NO_MEMORY, 3, step)
+
+    monkeypatch.setattr(loop, "write_checkpoint", full)
+    with pytest.raises(
+        TrainingError, match=r"memory ran out .*; .*checkpoint\.pt holds the state after step 2$"
+    ):
+        run_tiny(tmp_path, config, between=between)
+    assert stored(tmp_path)["step"] == 2
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(RuntimeError, match=r"^the size of tensor a must match$"):
+        run_tiny(
+            tmp_path,
+            recipe_of(),
+            between=partial(raising, RuntimeError("the size of tensor a must match"), 3),
+        )
+    assert not (tmp_path / "checkpoint.pt").exists()
 
 
 # --- Validation

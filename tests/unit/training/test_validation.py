@@ -30,6 +30,7 @@ class Cubes(Dataset[Sample]):
             reference=reference,
             clean=reference,
             hq=torch.tensor(True),
+            known=torch.tensor(True),
             anchor=torch.zeros(3, dtype=torch.long),
             box=torch.zeros(2, 3),
             seed=torch.tensor(0),

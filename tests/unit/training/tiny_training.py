@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,10 +20,12 @@ from torch import Tensor, nn
 from seganypet.errors import SegAnyPETError
 from seganypet.training import checkpoint
 from seganypet.training.distributed import ALONE, Processes, joined
+from seganypet.training.folders import locked
 from seganypet.training.loop import LoopConfig, train
 from seganypet.training.optimisation import OptimiserConfig, ScheduleConfig
 from seganypet.training.outcome import Outcome
 from seganypet.training.sample import Sample
+from seganypet.training.shortage import ShortageError
 
 # The only sample with a negative click: of two processes with batches of 2, the first meets it, in the first batch.
 HAS_NEGATIVE_CLICK = 1
@@ -76,6 +79,7 @@ def sample(number: int) -> Sample:
         patch,
         reference,
         reference,
+        torch.tensor(True),
         torch.tensor(True),
         zero.long(),
         torch.stack([zero, zero + 1]),
@@ -155,6 +159,20 @@ def killed_while_saving(folder: Path) -> None:
     run_tiny(folder, recipe_of(save_every_s=0.0))
 
 
+def holding(folder: Path) -> None:
+    """Hold a run folder, beside a forked process as loads data, until killed; say when."""
+    with locked(folder, ALONE):
+        if os.fork():
+            sys.stdout.write("held\n")
+            sys.stdout.flush()
+        time.sleep(60)
+
+
+def run_short(step: int) -> None:
+    if step == 3:
+        raise ShortageError("a process that prepares patches was ended")
+
+
 def fail(step: int) -> None:
     if step == 2:
         raise SegAnyPETError("scan.nii.gz cannot be read")
@@ -176,11 +194,10 @@ def two_processes(folder: Path) -> None:
     """Do what several processes must do together; leave what came of it in the folder."""
     with joined("cpu") as processes:
         rank = processes.rank
-        found: dict[str, object] = {"processes": [rank, processes.world, processes.local_rank]}
+        found: dict[str, object] = {"processes": [rank, processes.world]}
         found["any"] = processes.any(rank == 1, False, True)
         found["gathered"] = processes.gather({"rank": rank})
         found["from first"] = processes.on_first(lambda: f"by {rank}")
-        processes.barrier()
         for accumulation in (1, 2):
             config = recipe_of(accumulation=accumulation, steps=1, ema_decay=None)
             state = run_tiny(folder / f"once{accumulation}", config, dropout=0.0, processes=processes)
@@ -201,6 +218,9 @@ def two_processes(folder: Path) -> None:
         found["broken"] = _refusal(lambda: go(folder / "broken", objective=BrokenInOneProcess(rank)))
         failing = fail if rank == 1 else lambda step: None
         found["unreadable"] = _refusal(lambda: go(folder / "unreadable", between=failing))
+        short = run_short if rank == 1 else lambda step: None
+        found["short"] = _refusal(lambda: go(folder / "short", between=short))
+        go(folder / "short", resume=True)
     tasks = Path("/proc/self/task")  # on Linux
     found["threads"] = [(task / "comm").read_text().strip() for task in tasks.glob("*")]
     (folder / f"found_{rank}.json").write_text(json.dumps(found))

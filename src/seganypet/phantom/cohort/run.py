@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib import metadata
-from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Final
 
-from seganypet.errors import ImageReadError, OutputError, UsageError
+from seganypet.errors import ImageReadError, UsageError
 from seganypet.io.manifest import LABELS_NAME, ManifestRow, write_manifest
 from seganypet.io.run_record import sha256_of_files
+from seganypet.io.side_by_side import side_by_side
 from seganypet.io.write import check_new_folder, write_json
 from seganypet.phantom.anatomy.tissues import label_groups
 from seganypet.phantom.cohort.bodies import names_path, read_label_map
@@ -74,8 +68,10 @@ def _write_missing(folder: Path, config: CohortConfig, jobs: int, on_case: OnCas
     missing = [number for number in numbers if not (folder / case_name(number)).exists()]
     done = config.cases - len(missing)
     on_case(done, config.cases)
-    for finished in _written(folder, missing, config, jobs):
-        on_case(done + finished, config.cases)
+    arguments = [(folder, number, config) for number in missing]
+    for _ in side_by_side(write_case, arguments, jobs, called="simulate_cohort"):
+        done += 1
+        on_case(done, config.cases)
 
 
 def _settings(config: CohortConfig) -> dict[str, Any]:
@@ -145,43 +141,3 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{name}"] = value
     return flat
-
-
-def _written(folder: Path, numbers: Sequence[int], config: CohortConfig, jobs: int) -> Iterator[int]:
-    """Write the cases and give, after each, how many are written."""
-    if jobs == 1 or len(numbers) < 2:
-        for finished, number in enumerate(numbers, start=1):
-            write_case(folder, number, config)
-            yield finished
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(jobs, len(numbers)), mp_context=context, initializer=_end_with_parent
-    ) as pool:
-        futures = [pool.submit(write_case, folder, number, config) for number in numbers]
-        try:
-            for finished, future in enumerate(as_completed(futures), start=1):
-                future.result()
-                yield finished
-        except BrokenProcessPool as error:
-            raise OutputError(
-                f"{folder}: a process that simulates was ended ({error}); give it more memory or fewer jobs, and in a "
-                'script call simulate_cohort under if __name__ == "__main__"'
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _end_with_parent() -> None:
-    """Leave interrupts to the parent, and end when it ends, however it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        sentinel = parent.sentinel
-
-        def watch() -> None:
-            connection.wait([sentinel])
-            os._exit(1)
-
-        threading.Thread(target=watch, daemon=True).start()
