@@ -119,3 +119,18 @@ def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
         yield show
     finally:
         bar.stop()
+
+
+def progress_lines(text: str) -> Callable[[int, int], None]:
+    """Return a function to tell how many of how many are done where there is no terminal: a line at each tenth."""
+    shown = -1
+
+    def show(done: int, of: int) -> None:
+        nonlocal shown
+        tenth = 10 * done // max(of, 1)
+        if tenth != shown:
+            shown = tenth
+            sys.stderr.write(f"{text}: {done} of {of}\n")
+            sys.stderr.flush()
+
+    return show

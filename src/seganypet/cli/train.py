@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seganypet.cli.messages import progress_bar, say
+from seganypet.cli.messages import progress_bar, progress_lines, say
 from seganypet.cli.parsing import count, positive
 
 if TYPE_CHECKING:
     from seganypet.training.config import TrainingConfig
 
+_READING = "reading the cohort"
 # Exit code of a run that was stopped before its end: there are no weights yet.
 STOPPED = 3
 # Known here so that --help imports nothing; the same as `training.recipes.RECIPES`, which a test holds it to.
@@ -103,7 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
     from seganypet.training.run import BEST_NAME, WEIGHTS_NAME, RunOptions, run_training
 
     config, folder = resolved(arguments), arguments.output
-    with joined(arguments.device) as processes, progress_bar("reading the cohort") as on_case:
+    with joined(arguments.device) as processes, progress_bar(_READING) as bar:
+        on_case = bar or progress_lines(_READING)
         options = RunOptions(
             folder=folder,
             manifests=tuple(arguments.manifest),
