@@ -53,7 +53,7 @@ ARMS: dict[str, list[str]] = {
     # To tell apart what the full strategy does at once.
     "ramped_raw": [*CPCL, "cpcl.labels=raw"],
     "full_flipped": [*CPCL, "cpcl.lq_weight=full", "cpcl.uncertainty_threshold=0.69"],
-    "confident": [*CPCL, "cpcl.labels=confident", "cpcl.uncertainty_threshold=0.3", "cpcl.lq_weight=full"],
+    "confident": [*CPCL, "cpcl.labels=confident", "cpcl.uncertainty_threshold=0.1", "cpcl.lq_weight=full"],
 }
 
 

@@ -33,7 +33,7 @@ from seganypet.training.sampling import SamplingConfig
 BATCH = 4
 THRESHOLDS = (0.3, 0.5, 0.6, 0.65, 0.68, 0.69, "mean")
 DISAGREEMENTS = (0.05, 0.1, 0.2, 0.3, "mean")
-SURE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+SURE = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 def rules() -> Iterator[tuple[str, CPCLConfig]]:
