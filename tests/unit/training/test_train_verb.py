@@ -21,16 +21,6 @@ from seganypet.models.presets import PRESETS
 from seganypet.models.weights import load_model, load_network, save_weights
 from seganypet.training import recipes
 
-TINY = CompactConfig(
-    patch_size=32,
-    channels=(4, 8, 12),
-    encoder_blocks=(1, 1, 1),
-    transformer_blocks=1,
-    decoder_blocks=1,
-    num_heads=2,
-    boxes=True,
-)
-
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch, tiny_recipe):
@@ -115,10 +105,10 @@ def test_resume_with_other_data_is_refused_and_changes_nothing(tmp_path, train, 
     assert (tmp_path / "run" / "cohort.json").read_bytes() == before
 
 
-def test_several_processes_train_as_one_with_their_batches_together(tmp_path, train):
+def test_several_processes_train_as_one_with_their_batches_together(tmp_path, train, tiny_recipe):
     """The real command under torchrun, with gloo: two processes with one patch each, one with two."""
     settings = ["loop.steps=2", "loop.precision=float32", "validation=none", "episode.clicks=2,2"]
-    network = {**asdict(TINY), "channels": list(TINY.channels), "encoder_blocks": [1, 1, 1]}
+    network = {k: list(v) if isinstance(v, tuple) else v for k, v in tiny_recipe.model.config.items()}
     settings += [f"model.config={network}", "loop.ema_decay=none"]
     common = [part for setting in settings for part in ("--set", setting)]
     manifest = str(tmp_path / "cohort" / "manifest.csv")
