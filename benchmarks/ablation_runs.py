@@ -42,42 +42,38 @@ TUNE = [
     "loop.schedule.warmup_steps=20",
 ]
 CPCL = ["sampling.hq_share=0.25", "cpcl.consistency=true"]
+RAW = ["cpcl.labels=raw", "cpcl.lq_weight=full"]
+CONFIDENT = ["cpcl.labels=confident", "cpcl.uncertainty_threshold=0.1", "cpcl.lq_weight=full"]
+# As a mean over voxels L_cps is about 0.003: with λ up to 0.1 it is a thousandth of the loss; so it is a quarter.
+STRONG = ["cpcl.ramp=squared", "cpcl.ramp_maximum=20"]
 # Each strategy as settings of the recipe; "as they come" is one patch of high quality in ten.
 ARMS: dict[str, list[str]] = {
     "mix": ["sampling.hq_share=0.25"],
     "mix_as_they_come": [],
-    "consistency": [*CPCL, "cpcl.labels=raw", "cpcl.lq_weight=full"],
+    "consistency": [*CPCL, *RAW],
     "cpcl": [*CPCL, "cpcl.uncertainty_threshold=0.69"],
     "cpcl_065": [*CPCL, "cpcl.uncertainty_threshold=0.65"],
     "hq": ["sampling.hq_share=1.0"],
     # To tell apart what the full strategy does at once.
     "ramped_raw": [*CPCL, "cpcl.labels=raw"],
     "full_flipped": [*CPCL, "cpcl.lq_weight=full", "cpcl.uncertainty_threshold=0.69"],
-    "confident": [*CPCL, "cpcl.labels=confident", "cpcl.uncertainty_threshold=0.1", "cpcl.lq_weight=full"],
+    # What may do better: every fourth patch from the start model's cohort; smaller steps; more of eq. 3; other labels.
+    "mix_replay": ["sampling.hq_share=0.5", "sampling.manifest_shares=0.5,0.5"],
+    "mix_gentle": ["sampling.hq_share=0.25", "loop.optimiser.learning_rate=1e-4"],
+    "consistency_strong": [*CPCL, *RAW, *STRONG],
+    "confident": [*CPCL, *CONFIDENT],
+    "confident_strong": [*CPCL, *CONFIDENT, *STRONG],
 }
+REPLAYING = frozenset({"mix_replay"})  # arms that train on the start model's cohort, too
 
 
-def command(folder: Path, manifest: Path, settings: list[str], cache: Path, start: Path | None) -> list[str]:
+def command(
+    folder: Path, manifests: list[Path], settings: list[str], cache: Path, start: Path | None
+) -> list[str]:
     """Return the command line of a run."""
-    line = [
-        sys.executable,
-        "-m",
-        "seganypet",
-        "train",
-        "compact",
-        "--manifest",
-        str(manifest),
-        "-o",
-        str(folder),
-    ]
-    line += [
-        "--cache",
-        str(cache),
-        "--resume",
-        "--device",
-        "cpu",
-        *(["--weights", str(start)] if start else []),
-    ]
+    line = [sys.executable, "-m", "seganypet", "train", "compact", "-o", str(folder), "--cache", str(cache)]
+    line += ["--resume", "--device", "cpu", *(["--weights", str(start)] if start else [])]
+    line += [part for manifest in manifests for part in ("--manifest", str(manifest))]
     return line + [part for setting in settings for part in ("--set", setting)]
 
 
@@ -115,16 +111,17 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
     arguments = parser.parse_args()
     cache, start = arguments.cohorts / "cache", arguments.runs / "start" / "weights.safetensors"
+    base = arguments.cohorts / "base" / "manifest.csv"
     if arguments.start:
-        manifest = arguments.cohorts / "base" / "manifest.csv"
-        train(start.parent, command(start.parent, manifest, START, cache, None))
+        train(start.parent, command(start.parent, [base], START, cache, None))
     manifest = arguments.cohorts / arguments.train / "manifest.csv"
     planned = []
     for seed in arguments.seeds if arguments.arms else []:
         for arm in arguments.arms:
             folder = arguments.runs / f"{arm}{arguments.suffix}_{seed}"
             settings = [*TUNE, *ARMS[arm], *arguments.settings, f"loop.seed={seed}"]
-            planned.append((folder, command(folder, manifest, settings, cache, start)))
+            manifests = [manifest, base] if arm in REPLAYING else [manifest]
+            planned.append((folder, command(folder, manifests, settings, cache, start)))
     with ThreadPoolExecutor(arguments.jobs) as pool:
         list(pool.map(lambda run: train(*run), planned))
 

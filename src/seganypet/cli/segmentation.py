@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seganypet.cli.messages import progress
+from seganypet.errors import SegAnyPETWarning
 
 if TYPE_CHECKING:
     from seganypet.analysis.quantification import Measurement
@@ -123,4 +125,10 @@ def segment_target(
             seconds.append(stopwatch.lap())
     mask = session.mask
     measurement = measure(session.volume, mask)
+    if not mask.array.any():
+        warnings.warn(
+            f"{name}: the mask is empty, for the network found no target there; add a positive click in its middle",
+            SegAnyPETWarning,
+            stacklevel=2,
+        )
     return Segmented(name=name, mask=mask, clicks=tuple(clicks), measurement=measurement, seconds=seconds)

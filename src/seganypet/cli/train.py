@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     config, folder = resolved(arguments), arguments.output
     with joined(arguments.device) as processes, progress_bar(_READING) as bar:
+        if arguments.resume:
+            processes.on_first(lambda: _check_resume(arguments, config))
         on_case = bar or progress_lines(_READING)
         options = RunOptions(
             folder=folder,
@@ -132,11 +135,10 @@ def resolved(arguments: argparse.Namespace) -> TrainingConfig:
     """Return the recipe with the settings that were changed.
 
     Raises:
-        UsageError: A setting that is none, or a value that it cannot have.
+        UsageError: A setting that is none, or a value that it cannot have; two lengths of the training, or none.
     """
     from dataclasses import replace
 
-    from seganypet.errors import UsageError
     from seganypet.training.overrides import overridden
     from seganypet.training.recipes import RECIPES as FUNCTIONS
     from seganypet.training.recipes import simulated_on_the_fly
@@ -144,10 +146,51 @@ def resolved(arguments: argparse.Namespace) -> TrainingConfig:
     config = FUNCTIONS[arguments.recipe]()
     if arguments.on_the_fly:
         config = replace(config, on_the_fly=simulated_on_the_fly())
-    named = {setting.partition("=")[0].strip() for setting in arguments.settings}
-    if {"loop.steps", "epochs"} <= named:
-        raise UsageError("loop.steps and epochs both say how long to train; set one of them")
-    if "loop.steps" in named:
-        config = replace(config, epochs=None)
-    changed: TrainingConfig = overridden(config, arguments.settings)
+    config, settings = _with_one_length(config, arguments.settings)
+    changed: TrainingConfig = overridden(config, settings)
     return changed
+
+
+def _with_one_length(config: TrainingConfig, settings: Sequence[str]) -> tuple[TrainingConfig, Sequence[str]]:
+    """Return the recipe without epochs where steps are set, and the settings without steps where they are none.
+
+    Raises:
+        UsageError: Steps and epochs are both set, or the only one that the recipe has is set to none.
+    """
+    from dataclasses import replace
+
+    from seganypet.errors import UsageError
+
+    parts = [setting.partition("=") for setting in settings]
+    values = {name.strip(): text.strip().lower() for name, _, text in parts}  # of two for one, the later
+    given = {name: values[name] for name in ("loop.steps", "epochs") if name in values}
+    lengths = [name for name, value in given.items() if value != "none"]
+    if len(lengths) > 1:
+        raise UsageError("loop.steps and epochs both say how long to train; set one of them")
+    own, other = ("loop.steps", "epochs") if config.epochs is None else ("epochs", "loop.steps")
+    if not lengths and own in given:
+        raise UsageError(f"{own}=none, and nothing else says how long to train; add --set {other}=N")
+    if "loop.steps" in lengths:
+        config = replace(config, epochs=None)
+    if given.get("loop.steps") == "none":  # the number of steps will follow from the epochs
+        settings = [setting for setting in settings if setting.partition("=")[0].strip() != "loop.steps"]
+    return config, settings
+
+
+def _check_resume(arguments: argparse.Namespace, config: TrainingConfig) -> None:
+    """Refuse a resume whose options are not those of the run, before the cohort is read, which can take hours.
+
+    Raises:
+        UsageError: Nothing to train on is given.
+        TrainingError: The run has other settings.
+    """
+    from seganypet.errors import UsageError
+    from seganypet.training.journal import RUN
+    from seganypet.training.starting import require_settings_of
+
+    folder: Path = arguments.output
+    if not arguments.manifest and config.on_the_fly is None and (folder / RUN).exists():
+        raise UsageError(
+            f"nothing to train on; give the options of the run again: its command is in {folder / RUN}"
+        )
+    require_settings_of(folder, config, arguments.weights)

@@ -123,9 +123,9 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
         path: A .csv file.
 
     Raises:
-        ManifestError: The file is missing or no CSV in UTF-8; an unknown, repeated or missing column; or, all in one
-            message, rows of another length, two cases of one name, splits, qualities or targets that are none, files
-            that are missing.
+        ManifestError: The file is missing or no CSV in UTF-8; unknown, repeated or missing columns, all in one
+            message; no rows; or, all in one message, rows of another length, two cases of one name, splits, qualities
+            or targets that are none, files that are missing.
     """
     path = Path(path)
     lines = _lines(path)
@@ -133,6 +133,8 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
         raise ManifestError(f"{path}: is empty; expected a line with {','.join(COLUMNS)}")
     header = [cell.strip() for cell in lines[0][1]]
     _check_header(path, header)
+    if len(lines) == 1:
+        raise ManifestError(f"{path}: has no rows; add one a case, below the names of the columns")
     rows: list[ManifestRow] = []
     problems: list[str] = []
     seen: dict[str, int] = {}
@@ -205,16 +207,14 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
-    for name in header:
-        if name not in COLUMNS:
-            raise ManifestError(
-                f"{path}, line 1: unknown column {name!r}; expected {','.join(COLUMNS)}, with commas"
-            )
-        if header.count(name) > 1:
-            raise ManifestError(f"{path}, line 1: column {name!r} is there twice; remove one")
-    for name in _NEEDED:
-        if name not in header:
-            raise ManifestError(f"{path}, line 1: no column {name!r}; expected {','.join(COLUMNS)}")
+    names = dict.fromkeys(header)
+    problems = [f"unknown column {name!r}" for name in names if name not in COLUMNS]
+    problems += [f"column {name!r} is there twice" for name in names if header.count(name) > 1]
+    problems += [f"no column {name!r}" for name in _NEEDED if name not in header]
+    if problems:
+        raise ManifestError(
+            f"{path}, line 1: {', '.join(problems)}; expected {','.join(COLUMNS)}, each once, with commas"
+        )
 
 
 def _row(path: Path, number: int, header: Sequence[str], line: Sequence[str]) -> ManifestRow:

@@ -27,6 +27,8 @@ from seganypet.models.sam3d import SegAny3D
 from seganypet.models.writing import require_float32, whole_file
 
 _TENSORS = "model_state_dict"
+# How the checkpoints of our own training begin their `format`, which this room may not ask for.
+_OF_TRAINING = "seganypet training"
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80\x02"  # what torch.save writes, now and before version 1.6
 # The one class beyond tensors and plain containers: it only holds attributes.
 _SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [argparse.Namespace]
@@ -119,6 +121,8 @@ def _why_no_tensors(content: object) -> str:
     """Return what a file holds in place of a network's tensors, and the remedy."""
     if not isinstance(content, dict):
         held = type(content).__name__
+    elif str(content.get("format", "")).startswith(_OF_TRAINING):
+        return "is the checkpoint of a training, for --resume; use weights.safetensors beside it"
     elif elsewhere := [name for name, part in content.items() if _are_tensors(part)]:
         name = printable(str(elsewhere[0]))
         return (

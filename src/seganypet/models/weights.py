@@ -319,7 +319,7 @@ def save_weights(
     tensors = network.state_dict()
     require_float32(tensors)
     content = save(
-        {name: _halved(name, tensor) for name, tensor in tensors.items()},
+        _halved(tensors),
         metadata={"format": "seganypet"},  # of several keys, the order in the file would be random
     )
     complete = replace(description, sha256=hashlib.sha256(content).hexdigest())
@@ -342,23 +342,32 @@ def _refuse_shared_description(path: Path) -> None:
             )
 
 
-def _halved(name: str, tensor: Tensor) -> Tensor:
-    """Return a tensor in 16 bits; numbers under 6e-5 lose bits, those under 3e-8 become zero."""
-    if not tensor.is_floating_point():
-        return tensor.contiguous()
-    half = tensor.half().contiguous()
-    if not torch.isfinite(half).all():
-        raise WeightsError(
-            f"{name} holds values that are no 16-bit numbers; did the training diverge? save_checkpoint keeps 32 bits"
-        )
-    loss = float((half.float() - tensor).norm() / tensor.norm().clamp_min(1e-45))
-    if loss > _LOSS:
+def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors in 16 bits; numbers under 6e-5 lose bits, those under 3e-8 become zero."""
+    halves = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+        for name, tensor in tensors.items()
+    }
+    losses = {}
+    for name, half in halves.items():
+        if not torch.isfinite(half).all():
+            raise WeightsError(
+                f"{name} holds values that are no 16-bit numbers; did the training diverge? save_checkpoint keeps 32 "
+                "bits"
+            )
+        whole = tensors[name].float()
+        losses[name] = float((half.float() - whole).norm() / whole.norm().clamp_min(1e-45))
+    worst = max(losses, key=losses.__getitem__, default="")
+    if worst and losses[worst] > _LOSS:
+        count = sum(loss > _LOSS for loss in losses.values())
+        others = f" and {count - 1} more tensors change" if count > 1 else " changes"
         warnings.warn(
-            f"{name} changes by {loss:.0%} in 16 bits, as its numbers are tiny; save_checkpoint keeps 32 bits",
+            f"{worst}{others} by up to {losses[worst]:.0%} in 16 bits, as the numbers are tiny; save_checkpoint keeps "
+            "32 bits",
             SegAnyPETWarning,
             stacklevel=3,
         )
-    return half
+    return halves
 
 
 def sha256_of(path: Path) -> str:

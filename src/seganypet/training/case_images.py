@@ -15,6 +15,7 @@ from seganypet.errors import GeometryError, ImageValueError, SegAnyPETError
 from seganypet.io import ManifestRow, read_volume
 from seganypet.io.bids import sidecar_path
 from seganypet.io.nifti import NiftiImage, is_nifti_name, load_nifti
+from seganypet.io.suv_tags import OVERRIDE_OPTIONS
 from seganypet.training.cases import LabelMap
 from seganypet.volume import Volume
 
@@ -48,7 +49,7 @@ def read_images(row: ManifestRow) -> tuple[CaseImages | None, list[str]]:
         volume = read_volume(row.image)
     except SegAnyPETError as error:
         volume = None
-        problems.append(f"image: {error}")
+        problems.append(f"image: {_with_remedy(error)}")
     for column in _MAPS:
         path: Path | None = getattr(row, column)
         if path is None:
@@ -72,6 +73,16 @@ def source_files(row: ManifestRow) -> dict[str, list[tuple[str, int, int]]]:
         if path is not None:
             files[column] = [_stamp(file) for file in _files_of(path)]
     return files
+
+
+def _with_remedy(error: SegAnyPETError) -> str:
+    """Return what is wrong with an image, and which command takes the options that the error names, if it names any."""
+    if not any(option in str(error) for option in OVERRIDE_OPTIONS.values()):
+        return str(error)
+    return (
+        f"{error}; training has no such options, seganypet suv has them: convert the scan with it and name the result "
+        "in the manifest"
+    )
 
 
 def _files_of(path: Path) -> list[Path]:

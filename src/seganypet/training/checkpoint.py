@@ -16,6 +16,7 @@ from torch import Tensor
 
 from seganypet.errors import OutputError, TrainingError, UsageError
 from seganypet.io.write import atomic_path
+from seganypet.models.weights import shipped_weights
 from seganypet.training.shortage import shortage
 
 FILE_NAME = "checkpoint.pt"
@@ -23,6 +24,8 @@ FILE_NAME = "checkpoint.pt"
 FREE_SETTINGS = frozenset({"loop.log_every", "loop.save_every_s"})
 _FORMAT = "seganypet training 1"
 _LONGEST_SHOWN = 80
+# Weights that a run writes, those to go on from first; `training.run` imports this module and cannot be asked.
+_WEIGHTS = ("weights.safetensors", "best.safetensors")
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.(pt|json|jsonl)")
 
 
@@ -107,19 +110,50 @@ def require_same_recipe(given: Mapping[str, Any], stored: Any, where: Path) -> N
     Args:
         given: The recipe now, in its JSON form.
         stored: What the file has as that of the run.
-        where: The file it was stored in, for the message.
+        where: The file it was stored in, in the run's folder; for the message.
 
     Raises:
-        TrainingError: They differ; it names the first setting that does, and both values. Or the file has none.
+        TrainingError: They differ; it names the first setting that does, and both values, or says that the data or
+            the weights to start from do. Or the file has none.
     """
     if not isinstance(stored, Mapping):
         raise TrainingError(f"{where} holds no recipe; put back a copy of it, or choose another folder")
     difference = _first_difference(given, stored)
     if difference is not None:
         name, now, then = difference
-        raise TrainingError(
-            f"{where}: the run has {name} {then}, not {now}; resume with the same recipe, or choose another folder"
-        )
+        found = f"the run has {name} {then}, not {now}; resume with the same recipe"
+        if name.startswith("data."):
+            found = (
+                f"images, labels or rows of split {name.removeprefix('data.')} have changed since the run began, or "
+                "other manifests are given; put them back"
+            )
+        elif name.startswith("model.") and (origin := _origin(stored)) != _origin(given):
+            found = _other_weights(origin, where.parent)
+        raise TrainingError(f"{where}: {found}, or {_anew(where.parent)}")
+
+
+def _origin(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a recipe says of the weights that the run began from; nothing if they were random."""
+    history = recipe["model"].get("training", {}).get("history", [])
+    return history[-1] if history else {}
+
+
+def _other_weights(origin: Mapping[str, Any], run: Path) -> str:
+    """Return that a run began from other weights, and which to give."""
+    if not origin:
+        return "the run began from random weights; leave out --weights"
+    name = origin.get("name", "")
+    if name in shipped_weights():
+        return f"the run began from weights {name!r}; give --weights {name}"
+    return f"the run began from weights {name!r}; give --weights as in its command, which is in {run / 'run.json'}"
+
+
+def _anew(run: Path) -> str:
+    """Return how to begin another run, from the weights of this one if it has written any."""
+    written = next((run / name for name in _WEIGHTS if (run / name).exists()), None)
+    if written is None:
+        return "choose another folder"
+    return f"begin a new run from it in another folder, with --weights {written}"
 
 
 def _first_difference(given: Any, stored: Any, name: str = "") -> tuple[str, str, str] | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from seganypet.errors import ManifestError, SegAnyPETWarning, UsageError
 from seganypet.training.cache import CacheEntry, open_case, read_entry, remove_leftovers
 from seganypet.training.cases import MIN_VOXELS, CachedCase, Target
-from seganypet.training.cohort_files import OnCase, Source, cache_all, folders_of, sources_of
+from seganypet.training.cohort_files import OnCase, Source, cache_all, folders_of, same_images, sources_of
 from seganypet.training.cohort_summary import summary_of
 from seganypet.training.folders import require_folder
 
@@ -89,7 +89,8 @@ def read_cohort(
 
     Targets of a case are the names of `labels.json` that its reference holds, and each instance of its lesions;
     where the row lists targets, only those. Ids without a name and cases without a target are left out with a
-    warning; targets of fewer than `MIN_VOXELS` voxels are counted in the summary.
+    warning, as are names that no case holds; targets of fewer than `MIN_VOXELS` voxels are counted in the summary.
+    Cases of split "val" whose image is that of a case of split "train" in the same cache are warned of.
 
     Args:
         manifests: Each with a `labels.json` of its own beside it.
@@ -111,7 +112,11 @@ def read_cohort(
     folders = _checked(manifests, split, cache, names)
     remove_leftovers(cache)
     _refuse(cache_all(folders, jobs, on_case or (lambda done, cases: None)))
-    return _cohort(tuple(manifests), split, folders, names)
+    cohort = _cohort(tuple(manifests), split, folders, names)
+    if split == "val":
+        training, _ = sources_of(manifests, "train", SPLITS_OF["train"], names)
+        _warn(_trained_on(folders_of(training, cache, []), folders))
+    return cohort
 
 
 def check_cohort(manifests: Sequence[Path], split: str, cache: Path, *, names: Sequence[str] = ()) -> None:
@@ -157,7 +162,7 @@ def _cohort(
     cases: list[CohortCase] = []
     entries: list[tuple[Source, CacheEntry]] = []
     left_out: dict[str, Counter[str]] = {}
-    without: list[str] = []
+    without: list[tuple[Source, str]] = []
     for folder, sources in folders.items():
         entry = read_entry(folder)
         targets = tuple(target for target in entry.targets if not names or target.name in names)
@@ -168,16 +173,27 @@ def _cohort(
                 hq = source.row.quality != "lq"
                 cases.append(CohortCase(source.row.case, source.manifest, hq, folder, targets))
             else:
-                without.append(source.where)
+                without.append((source, _why_without(source, entry)))
     if without:
         left_out["cases without a target"] = Counter({"cases": len(without)})
     if not cases:
+        found = _listed([f"{source.row.case!r} ({why})" for source, why in without])
         raise ManifestError(
             f"{', '.join(map(str, manifests))}: no case of split {split!r} has a target of {MIN_VOXELS} voxels or "
-            "more; check reference, lesions, targets and labels.json"
+            f"more: {found}; check reference, lesions, targets and labels.json"
         )
-    _warn([f"{where}: has no target: left out" for where in without])
+    left_out["ids without a name in labels.json"] = Counter(
+        str(i) for _, entry in entries for i in entry.unnamed
+    )
+    absent = _in_no_case(entries, names)
+    left_out["in no case"] = Counter(dict.fromkeys(absent, len(entries)))
+    _warn([f"{source.where}: has no target: left out ({why})" for source, why in without])
     _warn(_unnamed(entries))
+    if absent:
+        found = ", ".join(map(repr, absent))
+        _warn(
+            [f"no case of split {split!r} holds {found}: left out; check targets and the ids in labels.json"]
+        )
     _warn([note for _, entry in entries for note in entry.notes])
     return Cohort(manifests, split, tuple(cases), left_out)
 
@@ -196,19 +212,64 @@ def _count_left_out(
         left_out.setdefault("not asked for", Counter()).update(others)
 
 
+def _why_without(source: Source, entry: CacheEntry) -> str:
+    """Return why a case has no target."""
+    row = source.row
+    if row.reference is None and row.lesions is None:
+        return "neither reference nor lesions are given"
+    others = [target.name for target in entry.targets]
+    others += [f"{name} of fewer than {MIN_VOXELS} voxels" for name in entry.small]
+    if others:
+        return f"it has only {_listed(list(dict.fromkeys(others)))}"
+    if entry.unnamed:
+        return f"labels.json has no name for id {_listed(entry.unnamed)}"
+    return "its label maps hold none of the row's targets" if row.targets else "its label maps are all zero"
+
+
+def _in_no_case(entries: Sequence[tuple[Source, CacheEntry]], names: Sequence[str]) -> list[str]:
+    """Return those of the names asked for, or else of those that rows list, that no case holds."""
+    listed = names or [name for source, _ in entries for name in source.row.targets]
+    there = {target.name for _, entry in entries for target in entry.targets}
+    there.update(name for _, entry in entries for name in entry.small)
+    return [name for name in dict.fromkeys(listed) if name not in there]
+
+
 def _unnamed(entries: Iterable[tuple[Source, CacheEntry]]) -> list[str]:
     """Return one message a manifest for the ids that no name stands for."""
     ids: dict[Path, set[int]] = {}
-    cases: Counter[Path] = Counter()
+    cases: dict[Path, list[str]] = {}
     for source, entry in entries:
         if entry.unnamed:
             ids.setdefault(source.path, set()).update(entry.unnamed)
-            cases[source.path] += 1
+            cases.setdefault(source.path, []).append(repr(source.row.case))
     return [
         f"{path}: labels.json has no name for id {', '.join(map(str, sorted(found)))} in the reference of "
-        f"{cases[path]} case{'' if cases[path] == 1 else 's'}: ignored"
+        f"{len(cases[path])} case{'' if len(cases[path]) == 1 else 's'}: ignored ({_listed(cases[path])})"
         for path, found in ids.items()
     ]
+
+
+def _trained_on(
+    training: Mapping[Path, Sequence[Source]], held_out: Mapping[Path, Sequence[Source]]
+) -> list[str]:
+    """Return a message if cases to validate on have images that are trained on."""
+    pairs = [
+        f"{other.row.case!r} that of {training[folder][0].row.case!r}"
+        for folder, same in same_images(training, held_out)
+        for other in held_out[same]
+    ]
+    if not pairs:
+        return []
+    return [
+        f"cases of split 'val' have an image that is trained on: {_listed(pairs)}; scores will be too high: leave "
+        "them out, or move them to another split"
+    ]
+
+
+def _listed(items: Sequence[object]) -> str:
+    """Return the first items of a list for a message, and how many more there are."""
+    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+    return ", ".join(map(str, items[:_SHOWN])) + more
 
 
 def _warn(messages: Sequence[str]) -> None:

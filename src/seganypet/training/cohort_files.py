@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from seganypet.errors import ManifestError
 from seganypet.io import ManifestRow, read_labels, read_manifest
 from seganypet.io.side_by_side import side_by_side
-from seganypet.training.cache import cache_case, cached_folder, is_cached
+from seganypet.training.cache import cache_case, cached_folder, is_cached, open_case
 from seganypet.training.cases import LESION
 
 OnCase = Callable[[int, int], None]
@@ -90,6 +95,37 @@ def folders_of(sources: Iterable[Source], cache: Path, problems: list[str]) -> d
             continue
         folders.setdefault(folder, []).append(source)
     return folders
+
+
+def same_images(one: Iterable[Path], other: Iterable[Path]) -> list[tuple[Path, Path]]:
+    """Return the folders of cases that have the same image, whatever their names and labels.
+
+    Args:
+        one: Folders of the cache; those of cases that are not there yet are passed over.
+        other: To compare them with, likewise.
+
+    Returns:
+        Pairs of a folder of `one` and one of `other`; of several with the same image, the first of `one`.
+
+    Raises:
+        ImageReadError: A folder is damaged.
+    """
+    known: dict[bytes, Path] = {}
+    for folder in filter(is_cached, one):
+        known.setdefault(_middle(folder), folder)
+    alike = [(known.get(_middle(folder)), folder) for folder in filter(is_cached, other)]
+    return [(a, b) for a, b in alike if a is not None and np.array_equal(_suv(a), _suv(b))]
+
+
+def _middle(folder: Path) -> bytes:
+    """Return a hash of a plane of a case's image, which takes a moment to read and tells scans apart."""
+    suv = _suv(folder)
+    return hashlib.sha256(suv[suv.shape[0] // 2].tobytes()).digest()
+
+
+def _suv(folder: Path) -> npt.NDArray[Any]:
+    """Return a cached image, memory-mapped."""
+    return open_case(folder, (), hq=True).suv
 
 
 def cache_all(folders: Mapping[Path, Sequence[Source]], jobs: int, on_case: OnCase) -> list[str]:

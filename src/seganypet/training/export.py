@@ -20,6 +20,9 @@ from seganypet.training.config import TrainingConfig
 ABOUT_NAME: Final = "about.json"
 """File beside a manifest that says what its data is: {"name", "what", "licence", "citation"}, all text."""
 
+BOXES_TO_LEARN: Final = 1000
+"""Boxes that weights must have seen in training for their description to say that they take boxes."""
+
 _SIMULATION_RECORD: Final = "simulate.json"
 _PHANTOMS: Final = {
     "name": "SegAnyPET phantom",
@@ -69,6 +72,7 @@ def export_weights(
     unknown = any(entry.get("licence", "unknown") == "unknown" for entry in data)
     description = replace(
         config.model,
+        boxes=config.model.boxes or _boxes_seen(config, step) >= BOXES_TO_LEARN,
         licence="unknown" if unknown else config.model.licence,
         training_data=data,
         training={
@@ -82,6 +86,11 @@ def export_weights(
         date=datetime.now(UTC).date().isoformat(),
     )
     return save_weights(network, description, path)
+
+
+def _boxes_seen(config: TrainingConfig, step: int) -> float:
+    """Return about how many samples of one process began with a box."""
+    return step * config.loop.accumulation * config.batch_size * config.episode.box_share
 
 
 def _training_data(config: TrainingConfig, cohort: Cohort | None) -> list[Mapping[str, str]]:

@@ -49,6 +49,7 @@ def train(
     recipe: Mapping[str, Any],
     resume: bool,
     validate: Validate | None = None,
+    validate_start: bool = False,
     on_best: OnBest | None = None,
     stop_after_s: float | None = None,
     processes: Processes = ALONE,
@@ -69,6 +70,7 @@ def train(
         recipe: The resolved configuration; a run is resumed with the same one only.
         resume: Continue the run in the folder.
         validate: Returns the scores of a network, the same in all processes; "score" is the one that counts.
+        validate_start: Validate before the first step, too: what is trained has learned something already.
         on_best: Called in the first process with the network, the step and the scores, whenever the score is the
             highest so far.
         stop_after_s: Stop after this time, in seconds.
@@ -87,6 +89,8 @@ def train(
         loop.begin(resume=resume, inputs=inputs)
         try:
             with StopRequests(stop_after_s) as stop_requests, loop.saving_on_shortage():
+                if validate is not None and validate_start and loop.state.step == 0:
+                    loop.validate(validate, on_best)
                 loop.go_on(batches, stop_requests, validate, on_best)
         except BaseException as error:
             with suppress(OutputError):  # the error that led here is the one to report
@@ -203,7 +207,7 @@ class _Loop:
                 self._log()
             validated = validate is not None and self._validation_is_due()
             if validate is not None and validated:
-                self._validate(validate, on_best)
+                self.validate(validate, on_best)
             state.whole = True
             if save or stop or last or validated:
                 self._save()
@@ -233,7 +237,7 @@ class _Loop:
         self.processes.on_first(lambda: self.journal.log(line))
         self.state.tally = Tally()
 
-    def _validate(self, validate: Validate, on_best: OnBest | None) -> None:
+    def validate(self, validate: Validate, on_best: OnBest | None) -> None:
         """Score the average, and hand it over where it is the best so far."""
         state = self.state
         state.average.eval()

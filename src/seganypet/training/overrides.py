@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from seganypet.errors import SegAnyPETError, UsageError
+
+_WORDS: Final[Mapping[Any, str]] = {
+    type(None): "none",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+}
+_MOST_SUGGESTED: Final = 3
 
 
 def overridden(config: Any, settings: Sequence[str]) -> Any:
@@ -35,18 +45,20 @@ def overridden(config: Any, settings: Sequence[str]) -> Any:
                 inner[part] = _Inside()
             inner = inner[part]
         inner[path[-1]] = _value(text.strip())
-    return _changed(config, changes, "")
+    return _changed(config, changes, "", config)
 
 
 class _Inside(dict[str, Any]):
     """Changes inside a setting, as against a mapping that is its value."""
 
 
-def _changed(part: Any, changes: Mapping[str, Any], where: str) -> Any:
-    """Return a dataclass or mapping with changes; `where` is its name, with a dot behind it."""
+def _changed(part: Any, changes: Mapping[str, Any], where: str, config: Any) -> Any:
+    """Return a dataclass or mapping with changes; `where` is its name in the configuration, with a dot behind it."""
     if isinstance(part, Mapping):
         inside = {
-            name: _changed(part.get(name), value, f"{where}{name}.") if isinstance(value, _Inside) else value
+            name: _changed(part.get(name), value, f"{where}{name}.", config)
+            if isinstance(value, _Inside)
+            else value
             for name, value in changes.items()
         }
         return {**part, **inside}
@@ -56,13 +68,14 @@ def _changed(part: Any, changes: Mapping[str, Any], where: str) -> Any:
     values = {}
     for name, value in changes.items():
         if name not in known:
-            raise UsageError(f"no setting {where}{name}; there are {', '.join(known)}")
+            wanted = f"{where}{name}{_path_in(value)}"
+            raise UsageError(f"no setting {wanted}{_similar(wanted, config)}; there are {', '.join(known)}")
+        now = getattr(part, name)
         if isinstance(value, _Inside):
-            inner = getattr(part, name)
-            inner = _default_of(f"{where}{name}", hints[name]) if inner is None else inner
-            values[name] = _changed(inner, value, f"{where}{name}.")
+            inner = _default_of(f"{where}{name}", hints[name]) if now is None else now
+            values[name] = _changed(inner, value, f"{where}{name}.", config)
         else:
-            values[name] = _fitting(f"{where}{name}", value, hints[name])
+            values[name] = _fitting(f"{where}{name}", value, hints[name], now)
     try:
         return replace(part, **values)
     except SegAnyPETError as error:
@@ -71,10 +84,46 @@ def _changed(part: Any, changes: Mapping[str, Any], where: str) -> Any:
 
 def _default_of(name: str, hint: Any) -> Any:
     """Return the dataclass that a setting may be, with its defaults."""
-    for choice in get_args(hint) or (hint,):
-        if is_dataclass(choice) and isinstance(choice, type):
-            return choice()
-    raise UsageError(f"setting {name}: there is nothing inside it")
+    kind = _dataclass_in(hint)
+    if kind is None:
+        raise UsageError(f"setting {name}: there is nothing inside it")
+    return kind()
+
+
+def _dataclass_in(hint: Any) -> Any:
+    """Return the dataclass that a setting is or may be, or None where it is none."""
+    choices = (choice for choice in (*get_args(hint), hint) if isinstance(choice, type))
+    return next(filter(is_dataclass, choices), None)
+
+
+def _path_in(value: Any) -> str:
+    """Return the names in which a change lies, each with a dot before it."""
+    if not isinstance(value, _Inside):
+        return ""
+    name, inner = next(iter(value.items()))
+    return f".{name}{_path_in(inner)}"
+
+
+def _similar(wanted: str, config: Any) -> str:
+    """Return a question for the settings whose own name is that of one there is not, or else is like it."""
+    by_last: dict[str, list[str]] = {}
+    for name in _names(type(config), ""):
+        by_last.setdefault(name.rpartition(".")[2], []).append(name)
+    last = wanted.rpartition(".")[2]
+    found = by_last.get(last) or [
+        name for near in difflib.get_close_matches(last, by_last) for name in by_last[near]
+    ]
+    nearest = difflib.get_close_matches(wanted, found, _MOST_SUGGESTED, cutoff=0.0)
+    return f" (do you mean {' or '.join(nearest)}?)" if nearest else ""
+
+
+def _names(kind: Any, where: str) -> Iterator[str]:
+    """Yield the names of all settings of a dataclass, also of those parts that may be None."""
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        yield f"{where}{field.name}"
+        if inner := _dataclass_in(hints[field.name]):
+            yield from _names(inner, f"{where}{field.name}.")
 
 
 def _value(text: str) -> Any:
@@ -86,7 +135,7 @@ def _value(text: str) -> Any:
         return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _fitting(name: str, value: Any, hint: Any) -> Any:
+def _fitting(name: str, value: Any, hint: Any, now: Any) -> Any:
     """Return the value in the type that the setting has.
 
     Lists stand for tuples, names with commas between them too, and whole numbers for floats.
@@ -97,8 +146,34 @@ def _fitting(name: str, value: Any, hint: Any) -> Any:
     fits, converted = _as_any(value, hint)
     if fits:
         return converted
-    wanted = str(hint).replace("typing.", "") if get_args(hint) else hint.__name__
-    raise UsageError(f"setting {name} is {value!r}; expected {wanted}")
+    if (kind := _dataclass_in(hint)) is not None:
+        or_none = ", or none" if type(None) in get_args(hint) else ""
+        inner = ", ".join(f"{name}.{field.name}" for field in fields(kind))
+        raise UsageError(f"setting {name} is {value!r}; set what is inside it: {inner}{or_none}")
+    raise UsageError(
+        f'setting {name} is {value!r}; expected {_in_words(hint)}, such as --set "{name}={_as_text(now)}"'
+    )
+
+
+def _in_words(hint: Any) -> str:
+    """Return what a setting may be, as it is written on a command line."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(map(str, arguments))
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(_in_words, arguments))
+    if origin is tuple:
+        several = arguments[-1] is Ellipsis
+        inner = ", ".join(map(_in_words, arguments[:1] if several else arguments))
+        return f"({inner}, …)" if several else f"({inner})"
+    return _WORDS.get(hint, "names and values in braces" if origin else str(hint))
+
+
+def _as_text(value: Any) -> str:
+    """Return a value as `overridden` reads it."""
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) and _value(value) == value else repr(value)
 
 
 def _as(value: Any, choice: Any) -> tuple[bool, Any]:

@@ -91,7 +91,8 @@ def run_training(config: TrainingConfig, options: RunOptions, processes: Process
     _require_data(config, options)
     network, config = starting_network(config, options.weights)
     processes.on_first(lambda: check_cohorts(options.manifests, config, _cache(options)))
-    _warn_of_emulation(config, processes)
+    if processes.is_first:
+        _warn_of_precision(config, processes)
     with locked(options.folder, processes):
         return _train(network, config, options, processes)
 
@@ -101,6 +102,8 @@ def _train(network: nn.Module, config: TrainingConfig, options: RunOptions, proc
     processes.on_first(lambda: require_new(options.folder, resume=options.resume))
     cohorts = processes.on_first(lambda: _read(config, options))
     config = config.with_length(cohorts.targets, processes.world)
+    if processes.is_first:
+        _warn_of_warm_up(config)
     form = patch_format(config, network)
     dataset, held_out = training_samples(config, form, cohorts), validation_samples(config, form, cohorts)
     recipe = config.as_dict() | {"world": processes.world, "data": cohorts.fingerprint()}
@@ -128,6 +131,7 @@ def _train(network: nn.Module, config: TrainingConfig, options: RunOptions, proc
         stop_after_s=options.stop_after_s,
         processes=processes,
         inputs=options.manifests,
+        validate_start=options.weights is not None,
     )
     if not state.stopped_by:
         path = options.folder / WEIGHTS_NAME
@@ -146,14 +150,29 @@ def _require_data(config: TrainingConfig, options: RunOptions) -> None:
         )
 
 
-def _warn_of_emulation(config: TrainingConfig, processes: Processes) -> None:
-    emulated = config.loop.precision == "bfloat16" and not computes_bfloat16(processes.device)
-    if emulated and processes.is_first:
-        warnings.warn(
-            "this processor emulates bfloat16; --set loop.precision=float32 is faster",
-            SegAnyPETWarning,
-            stacklevel=3,
+def _warn_of_precision(config: TrainingConfig, processes: Processes) -> None:
+    """Warn where another precision is many times as fast."""
+    precision, bfloat16 = config.loop.precision, computes_bfloat16(processes.device)
+    emulated = processes.device.type == "cpu" and (
+        precision == "float16" or (precision == "bfloat16" and not bfloat16)
+    )
+    if emulated:
+        faster = "bfloat16" if bfloat16 else "float32"
+        _warn(f"this processor emulates {precision}; --set loop.precision={faster} is faster")
+
+
+def _warn_of_warm_up(config: TrainingConfig) -> None:
+    """Warn where the learning rate rises for most of the training."""
+    warm_up, steps = config.loop.schedule.warmup_steps, config.loop.steps
+    if 2 * warm_up > steps:
+        _warn(
+            f"the learning rate rises for {warm_up} steps, and there are {steps}; --set loop.schedule.warmup_steps="
+            f"{steps // 10} lets it reach its value sooner"
         )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, SegAnyPETWarning, stacklevel=4)
 
 
 def _cache(options: RunOptions) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -65,11 +66,14 @@ class StopRequests:
 def leave_signals_to_the_loop(worker: int) -> None:
     """Make a data-loading process outlive SIGTERM and SIGINT, so that the step they interrupt can be finished.
 
-    After SIGTERM it ends within half a minute: Python ends its child processes so when it exits, and waits for them.
+    What is sent to the whole process group, as a terminal and `timeout` do, does not reach it. After a SIGTERM that
+    does, it ends within half a minute: Python ends its child processes so when it exits, and waits for them.
 
     Args:
         worker: Its number, as `DataLoader(worker_init_fn=...)` gives it.
     """
+    if hasattr(os, "setsid"):  # not on Windows
+        os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "alarm"):  # not on Windows
+    if hasattr(signal, "alarm"):  # likewise
         signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(_GRACE_S))

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from seganypet.errors import ManifestError, OutputError, UsageError
@@ -78,6 +78,7 @@ def test_any_names_come_back(tmp_path_factory, names, centre):
     folder = tmp_path_factory.mktemp("cohort")
     (folder / "pet.nii").write_bytes(b"")
     stripped = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    assume(stripped)
     rows = [ManifestRow(case=name, image=folder / "pet.nii", centre=centre.strip()) for name in stripped]
     write_manifest(rows, folder / "manifest.csv")
     assert read_manifest(folder / "manifest.csv") == rows
@@ -96,7 +97,13 @@ def test_columns_in_any_order_and_a_byte_order_mark_are_read(cohort):
         (["case,image,organ"], "line 1: unknown column 'organ'; expected case,image"),
         (["case;image"], "line 1: unknown column 'case;image'"),
         (["case,image,case"], "line 1: column 'case' is there twice"),
-        (["case,reference"], "line 1: no column 'image'"),
+        (["case,reference"], "line 1: no column 'image'; expected case,image"),
+        (
+            ["name,image,scan,image"],
+            "line 1: unknown column 'name', unknown column 'scan', column 'image' is there twice, no column 'case';",
+        ),
+        (["case,image,reference"], "has no rows; add one a case, below the names of the columns"),
+        (["case,image", " ,", ""], "has no rows"),
         (["case,image", "one,a/pet.nii.gz,3"], "line 2: 3 cells, but 2 columns"),
         (["case,image", "one,a/none.nii.gz"], "line 2: image 'a/none.nii.gz' is not there"),
         (["case,image,ct", "one,a/pet.nii.gz,ct.nii.gz"], "line 2: ct 'ct.nii.gz' is not there"),

@@ -27,7 +27,8 @@ from seganypet.models.compact import CompactConfig, CompactSegmenter
 from seganypet.models.model import SegmentationModel
 from seganypet.models.presets import PRESETS
 from seganypet.models.sam3d import SAM3DConfig, SegAny3D
-from seganypet.models.weights import load_model
+from seganypet.models.weights import describe_weights, load_model
+from seganypet.training.checkpoint import write_checkpoint
 
 
 @pytest.fixture
@@ -67,6 +68,16 @@ def test_refuses_a_file_that_was_compressed(path):
         WeightsError, match=r"packed\.pth: is a compressed zip, .*; if it is an archive .* unpack it"
     ):
         read_checkpoint(packed)
+
+
+def test_refuses_the_checkpoint_of_our_own_training_and_names_the_weights_beside_it(tmp_path):
+    state = {"network": random_network().state_dict(), "step": 3, "recipe": {"name": "tiny"}}
+    write_checkpoint(tmp_path / "checkpoint.pt", state)
+    with pytest.raises(
+        WeightsError,
+        match=r"is the checkpoint of a training, for --resume; use weights\.safetensors beside it",
+    ):
+        describe_weights(tmp_path / "checkpoint.pt")
 
 
 def test_maps_the_file_instead_of_reading_it(path, monkeypatch):

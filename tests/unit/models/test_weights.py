@@ -674,8 +674,20 @@ def test_warns_where_sixteen_bits_lose_more_than_rounding(tmp_path):
     tiny = network()
     with torch.no_grad():
         tiny.mask_decoder.head.bias.fill_(1e-7)
-    with pytest.warns(SegAnyPETWarning, match=r"mask_decoder\.head\.bias changes by 19% in 16 bits"):
+    with pytest.warns(SegAnyPETWarning, match=r"mask_decoder\.head\.bias changes by up to 19% in 16 bits"):
         save_weights(tiny, DESCRIPTION, tmp_path / "tiny.safetensors")
+
+
+def test_warns_once_where_sixteen_bits_lose_more_of_several_tensors(tmp_path):
+    tiny = network()
+    with torch.no_grad():
+        tiny.mask_decoder.head.bias.fill_(1e-8)
+        tiny.mask_decoder.head.weight.fill_(1e-7)
+    with pytest.warns(SegAnyPETWarning) as caught:
+        save_weights(tiny, DESCRIPTION, tmp_path / "tiny.safetensors")
+    assert [str(one.message).split(" in 16 bits")[0] for one in caught] == [
+        "mask_decoder.head.bias and 1 more tensors change by up to 100%"
+    ]
 
 
 @pytest.mark.filterwarnings("error")

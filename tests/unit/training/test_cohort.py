@@ -16,7 +16,7 @@ from seganypet.errors import ManifestError, SegAnyPETWarning, UsageError
 from seganypet.io import ManifestRow, read_volume
 from seganypet.training import cache as cache_module
 from seganypet.training.cohort import check_cohort, read_cohort
-from small_cohorts import LABELS, LAS, SHAPE, organs, row, save, tumours, write
+from small_cohorts import LABELS, LAS, SHAPE, organs, row, save, suv_of, tumours, write
 from synthetic_dicom import pet_folder
 
 
@@ -103,6 +103,60 @@ def test_targets_listed_but_absent_are_counted(tmp_path, cache):
     assert summary["left_out"]["listed in targets, but not in the label map"] == {"lesion": 1}
 
 
+def said(manifest, cache, split="train", **options) -> list[str]:
+    """Return what is warned of when a cohort is read."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        read_cohort([manifest], split, cache, **options)
+    return [str(warning.message) for warning in caught]
+
+
+def test_names_asked_for_that_no_case_holds_are_told_once(tmp_path, cache):
+    labels = {**LABELS, "heart": [8], "spleen": [9]}
+    manifest = write(tmp_path, row(tmp_path, "a"), row(tmp_path, "b", seed=1), labels=labels)
+    names = ["liver", "heart", "spleen"]
+    (warning,) = said(manifest, cache, names=names)
+    assert warning.startswith("no case of split 'train' holds 'heart', 'spleen': left out; check targets")
+    summary = read_cohort([manifest], "train", cache, names=names).summary()
+    assert summary["left_out"]["in no case"] == {"heart": 2, "spleen": 2}
+
+
+def test_names_that_rows_list_and_no_case_holds_are_told_once(tmp_path, cache):
+    only_organs = {"maps": {"reference": organs()}, "targets": ("liver", "lesion")}
+    manifest = write(tmp_path, *(row(tmp_path, case, **only_organs) for case in ("a", "b")))
+    (warning,) = said(manifest, cache)
+    assert "no case of split 'train' holds 'lesion'" in warning
+
+
+def test_names_that_one_case_holds_are_no_matter(tmp_path, cache):
+    some = row(tmp_path, "a", maps={"reference": organs()}, targets=("liver", "lesion"))
+    manifest = write(tmp_path, some, row(tmp_path, "b", maps={"lesions": tumours()}, targets=("lesion",)))
+    assert said(manifest, cache) == []
+    assert read_cohort([manifest], "train", cache).summary()["left_out"]["in no case"] == {}
+
+
+def test_images_to_validate_on_that_are_trained_on_are_told_once(tmp_path, cache):
+    """By what they show: the files and their labels may be others."""
+    copied = {"seed": 1, "maps": {"lesions": tumours()}, "split": "val"}
+    rows = [row(tmp_path, "a", seed=1), row(tmp_path, "b", seed=2), row(tmp_path, "c", **copied)]
+    rows += [row(tmp_path, "d", seed=2, split="val"), row(tmp_path, "e", seed=3, split="val")]
+    manifest = write(tmp_path, *rows)
+    assert said(manifest, cache) == []
+    (warning,) = said(manifest, cache, "val")
+    assert (
+        "cases of split 'val' have an image that is trained on: 'c' that of 'a', 'd' that of 'b';" in warning
+    )
+
+
+def test_images_that_are_alike_in_the_middle_are_still_others(tmp_path, cache):
+    case, suv = row(tmp_path, "b", seed=1, split="val"), suv_of(1)
+    suv[0, 0, 0] = 4
+    save(suv, case.image)
+    manifest = write(tmp_path, row(tmp_path, "a", seed=1), case)
+    assert said(manifest, cache) == []
+    assert said(manifest, cache, "val") == []
+
+
 def test_cases_without_a_target_are_left_out_with_a_warning(tmp_path, cache):
     empty = row(tmp_path, "empty", maps={"reference": np.zeros(SHAPE, np.int16)})
     manifest = write(tmp_path, empty, row(tmp_path, "nothing", maps={}), row(tmp_path, "a"))
@@ -110,7 +164,8 @@ def test_cases_without_a_target_are_left_out_with_a_warning(tmp_path, cache):
         cohort = read_cohort([manifest], "train", cache)
     assert [case.name for case in cohort.cases] == ["a"]
     assert sum("has no target: left out" in str(w.message) for w in caught) == 2
-    assert "'empty'" in str(caught[0].message)
+    assert "'empty': has no target: left out (its label maps are all zero)" in str(caught[0].message)
+    assert "(neither reference nor lesions are given)" in str(caught[1].message)
     assert cohort.summary()["left_out"]["cases without a target"] == {"cases": 2}
 
 
@@ -121,10 +176,12 @@ def test_ids_without_a_name_are_ignored_with_a_warning_that_names_them(tmp_path,
     manifest = write(tmp_path, *rows)
     for _ in range(2):  # from the cache too
         with pytest.warns(
-            SegAnyPETWarning, match=r"no name for id 9, 12 in the reference of 2 cases: ignored"
+            SegAnyPETWarning,
+            match=r"no name for id 9, 12 in the reference of 2 cases: ignored \('a', 'b'\)",
         ):
             cohort = read_cohort([manifest], "train", cache)
     assert names_of(cohort.cases[0]) == ["liver", "kidneys", "kidney_left"]
+    assert cohort.summary()["left_out"]["ids without a name in labels.json"] == {"9": 2, "12": 2}
 
 
 def test_notes_of_the_reader_are_passed_on(tmp_path, cache):
@@ -175,7 +232,22 @@ def test_refuses_an_image_that_cannot_be_read(tmp_path, cache):
 def test_refuses_an_image_that_is_no_suv(tmp_path, cache):
     case = row(tmp_path, "a")
     save(np.full(SHAPE, 3, np.float32), case.image)
-    assert "every voxel is 3" in refused(write(tmp_path, case), cache)
+    message = refused(write(tmp_path, case), cache)
+    assert "every voxel is 3" in message
+    assert "seganypet suv" not in message
+
+
+def test_an_image_in_bq_ml_is_refused_with_what_a_training_can_do_about_it(tmp_path, cache):
+    case = row(tmp_path, "a")
+    save(2000 * suv_of(0), case.image)
+    message = refused(write(tmp_path, case), cache)
+    assert "case 'a': image: " in message
+    assert "look like Bq/ml" in message
+    assert "or a BIDS sidecar pet.json" in message
+    assert message.endswith(
+        "; training has no such options, seganypet suv has them: convert the scan with it and name the result in the "
+        "manifest"
+    )
 
 
 @pytest.mark.parametrize("column", ["reference", "lesions", "clean_reference"])
@@ -225,11 +297,36 @@ def test_refuses_a_split_without_cases(tmp_path, cache):
     assert "no case of split 'train'" in refused(manifest, cache)
 
 
-def test_refuses_a_cohort_without_a_target(tmp_path, cache):
-    lesions = np.zeros(SHAPE, np.uint8)
-    lesions[0, 0, :3] = 1
-    manifest = write(tmp_path, row(tmp_path, "a", maps={"lesions": lesions}))
-    assert "has a target of 4 voxels or more" in refused(manifest, cache)
+SMALL = np.zeros(SHAPE, np.uint8)
+SMALL[0, 0, :3] = 1
+
+
+@pytest.mark.parametrize(
+    ("maps", "options", "why"),
+    [
+        ({}, {}, "neither reference nor lesions are given"),
+        ({"reference": 0 * SMALL, "lesions": 0 * SMALL}, {}, "its label maps are all zero"),
+        ({"lesions": SMALL}, {}, "it has only lesion of fewer than 4 voxels"),
+        ({"reference": 7 * SMALL}, {}, "labels.json has no name for id 7"),
+        ({"lesions": tumours()}, {"names": ["liver"]}, "it has only lesion, lesion of fewer than 4 voxels"),
+    ],
+)
+def test_refuses_a_cohort_without_a_target_and_says_why_of_each_case(tmp_path, cache, maps, options, why):
+    manifest = write(tmp_path, row(tmp_path, "a", maps=maps))
+    message = refused(manifest, cache, **options)
+    assert f"no case of split 'train' has a target of 4 voxels or more: 'a' ({why}); check" in message
+
+
+def test_refuses_a_cohort_without_the_targets_of_its_rows(tmp_path, cache):
+    manifest = write(tmp_path, row(tmp_path, "a", maps={"reference": organs()}, targets=("lesion",)))
+    assert "'a' (its label maps hold none of the row's targets); check" in refused(manifest, cache)
+
+
+def test_of_many_cases_without_a_target_the_first_ten_are_named(tmp_path, cache):
+    manifest = write(tmp_path, *(row(tmp_path, f"case{n}", maps={}) for n in range(12)))
+    message = refused(manifest, cache)
+    assert message.count("'case") == 10
+    assert " and 2 more; check" in message
 
 
 def test_refuses_a_manifest_given_twice(tmp_path, cache):

@@ -47,6 +47,15 @@ def test_the_network_is_written_and_loads(tmp_path, export, tiny_recipe):
     assert torch.equal(model.network.mask_decoder.head.weight, expected.half().float())
 
 
+@pytest.mark.parametrize(("share", "learned"), [(0.0, False), (0.5, False), (0.8, True)])
+def test_boxes_are_learned_from_a_thousand_of_them(export, tiny_recipe, share, learned):
+    """321 steps of 4 samples: 642 boxes, or 1,027."""
+    episode = replace(tiny_recipe.episode, box_share=share)
+    model = replace(tiny_recipe.model, boxes=False)
+    recipe = replace(tiny_recipe, model=model, episode=episode, batch_size=4)
+    assert export(recipe).boxes == learned
+
+
 def test_description_says_how_it_was_trained(export, tiny_recipe):
     description = export(
         replace(tiny_recipe, model=replace(tiny_recipe.model, name="mine")), scores={"dice_1": 0.5}

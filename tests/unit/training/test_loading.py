@@ -157,6 +157,19 @@ def test_closed_batches_leave_no_process():
     assert not multiprocessing.active_children()
 
 
+class Groups(Dataset[int]):
+    """Samples that tell the process group of the process that prepares them."""
+
+    def __getitem__(self, number: int) -> int:
+        return os.getpgid(0)
+
+
+def test_signals_to_the_process_group_do_not_reach_the_data_loading_processes():
+    loaded = batches(Groups(), **DEFAULTS, workers=1)
+    assert os.getpgid(0) not in next(loaded).tolist()
+    loaded.close()
+
+
 _ABANDONED = """
 from seganypet.training import stopping
 from seganypet.training.loading import batches

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 import pytest
 
 from seganypet.errors import UsageError
+from seganypet.training.config import TrainingConfig
+from seganypet.training.cpcl import CPCLConfig
 from seganypet.training.overrides import overridden
+from seganypet.training.recipes import RECIPES, simulated_on_the_fly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,19 +112,35 @@ def test_the_original_stays_as_it_is():
     [
         ("inner.rate", "setting 'inner.rate'; expected name=value"),
         ("=3", "expected name=value"),
-        ("innr.rate=3", "no setting innr; there are name, inner, absent"),
+        (
+            "innr.rate=3",
+            r"no setting innr\.rate \(do you mean inner\.rate or absent\.rate\?\); there are name, inner, absent",
+        ),
         ("inner.pace=3", r"no setting inner\.pace; there are rate, steps"),
-        ("inner.steps=0.5", r"setting inner\.steps is 0\.5; expected int"),
-        ("inner.steps=true", "steps is True; expected int"),
-        ("inner.rate=fast", "rate is 'fast'; expected float"),
-        ("inner.kind=medium", "kind is 'medium'"),
+        ("steps=4", r"no setting steps \(do you mean inner\.steps or absent\.steps\?\); there are name"),
+        ("zzz=4", "no setting zzz; there are name"),
+        (
+            "inner.steps=0.5",
+            r"setting inner\.steps is 0\.5; expected a whole number, such as .*inner\.steps=3\"",
+        ),
+        ("inner.steps=true", "steps is True; expected a whole number"),
+        ("inner.rate=fast", "rate is 'fast'; expected a number, such as"),
+        ("inner.kind=medium", "kind is 'medium'; expected slow or fast, such as"),
+        (
+            "inner=3",
+            r"inner is 3; set what is inside it: inner\.rate, inner\.steps, inner\.kind, inner\.limit$",
+        ),
+        ("absent=3", r"absent is 3; set what is inside it: absent\.rate, .*, or none"),
+        ("inner.limit=low", "limit is 'low'; expected a number or mean, such as"),
+        ("nothing=low", r"nothing is 'low'; expected a number or none, such as .*nothing=none\""),
         ("inner.rate=-1", r"setting inner\.rate: rate=-1\.0; expected 0 or more"),
-        ("on=1", "on is 1; expected bool"),
-        ("name=3", "name is 3; expected str"),
-        ("spread=3", r"spread is 3; expected tuple\[int, int\]"),
+        ("on=1", "on is 1; expected true or false"),
+        ("name=3", "name is 3; expected text, such as .*name=recipe"),
+        ("sizes=3", r"sizes is 3; expected names and values in braces, such as .*sizes=\{'depth': 12\}"),
+        ("spread=3", r"spread is 3; expected \(a whole number, a whole number\), such as .*spread=\(1, 2\)"),
         ("spread=1,2,3", r"spread is \(1, 2, 3\)"),
         ("spread=1.5,2", r"spread is \(1\.5, 2\)"),
-        ("shares=('a', 1)", "shares is"),
+        ("shares=('a', 1)", r"shares is .*; expected \(\(text, a number\), …\), such as"),
         ("names=(1, 2)", r"names is \(1, 2\)"),
         ("name.first=3", r"setting name\.first: there is nothing inside 'recipe'"),
         ("nothing.first=3", r"setting nothing: there is nothing inside it"),
@@ -128,3 +149,58 @@ def test_the_original_stays_as_it_is():
 def test_refuses_what_does_not_fit(setting, message):
     with pytest.raises(UsageError, match=message):
         overridden(Outer(), [setting])
+
+
+def settings_of(part: Any, where: str = "") -> Iterator[str]:
+    """Yield the names of all settings that hold values."""
+    for each in fields(part):
+        value = getattr(part, each.name)
+        if is_dataclass(value):
+            yield from settings_of(value, f"{where}{each.name}.")
+        else:
+            yield f"{where}{each.name}"
+
+
+def refusal_of(config: Any, setting: str) -> str:
+    """Return why a setting is refused; nothing where it is not."""
+    try:
+        overridden(config, [setting])
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_example_in_a_refusal_is_accepted_and_is_the_present_value(name):
+    whole = replace(RECIPES[name](), on_the_fly=simulated_on_the_fly(), cpcl=CPCLConfig())
+    refusals = {setting: refusal_of(whole, f"{setting}=(None, 1j)") for setting in settings_of(whole)}
+    refusals = {setting: text for setting, text in refusals.items() if text}
+    for setting, text in refusals.items():
+        option, example = shlex.split(re.search(r"such as (--set .*)$", text).group(1))
+        assert (option, example.partition("=")[0]) == ("--set", setting)
+        assert overridden(whole, [example]) == whole
+        assert not re.search(r"tuple|typing|Literal|\bstr\b|\bint\b", text.partition("; ")[2])
+    assert len(refusals) > 60
+
+
+def test_text_that_would_be_read_as_something_else_is_shown_in_quotes():
+    config = Outer(name="7")
+    with pytest.raises(UsageError, match=r"""such as --set "name='7'"$"""):
+        overridden(config, ["name=8"])
+    assert overridden(config, ["name='7'"]) == config
+
+
+@pytest.mark.parametrize(
+    ("setting", "meant"),
+    [
+        ("steps=4", "loop.steps"),
+        ("learning_rte=1", "loop.optimiser.learning_rate"),
+        ("lop.steps=4", "loop.steps"),
+        ("loop.stepz=4", "loop.steps"),
+        ("uncertainty_threshold=0.6", "cpcl.uncertainty_threshold"),
+    ],
+)
+def test_a_setting_that_is_not_there_is_looked_for_in_the_whole_recipe(setting, meant):
+    config: TrainingConfig = RECIPES["compact"]()
+    with pytest.raises(UsageError, match=rf"no setting .* \(do you mean {re.escape(meant)}\?\); there are"):
+        overridden(config, [setting])

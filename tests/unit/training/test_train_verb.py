@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,12 +15,14 @@ import torch
 
 from papers_checkpoint import write_papers_checkpoint
 from seganypet.cli import main
-from seganypet.cli.train import STOPPED
+from seganypet.cli.train import STOPPED, resolved
+from seganypet.errors import UsageError
 from seganypet.models.checkpoint import save_checkpoint
 from seganypet.models.compact import CompactConfig, CompactSegmenter
 from seganypet.models.presets import PRESETS
 from seganypet.models.weights import load_model, load_network, save_weights
-from seganypet.training import recipes
+from seganypet.training import export, recipes
+from seganypet.training import run as run_module
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +52,7 @@ def test_writes_weights_that_load_and_a_folder_that_tells_its_story(tmp_path, tr
     assert train() == 0
     run = tmp_path / "run"
     model = load_model(run / "weights.safetensors", device="cpu", precision="float32")
-    assert (model.description.name, model.patch_size, model.description.boxes) == ("run", 32, True)
+    assert (model.description.name, model.patch_size, model.description.boxes) == ("run", 32, False)
     written = {path.name for path in run.iterdir()}
     assert written >= {"recipe.json", "run.json", "log.jsonl", "cohort.json", "checkpoint.pt", "weights.json"}
     assert json.loads((run / "recipe.json").read_text())["recipe"] == "debug"
@@ -101,7 +104,9 @@ def test_resume_with_other_data_is_refused_and_changes_nothing(tmp_path, train, 
         "--resume",
     ]
     assert main([*line, "--set", "loop.steps=4"]) == 2
-    assert "data" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "images, labels or rows of split train have changed since the run began" in message
+    assert "; put them back, or choose another folder" in message
     assert (tmp_path / "run" / "cohort.json").read_bytes() == before
 
 
@@ -150,6 +155,95 @@ def test_resume_ends_with_the_weights_of_a_run_without_interruption(tmp_path, tr
     assert_same_weights(*(tmp_path / run / "weights.safetensors" for run in ("run", "stopped")))
 
 
+def refuse_to_read(*_: object, **__: object) -> None:
+    pytest.fail("the cohort was read")
+
+
+def test_a_resume_with_other_settings_is_refused_before_the_cohort_is_read(
+    tmp_path, train, capsys, monkeypatch
+):
+    assert train("--set", "loop.steps=4", "--minutes", "1e-9") == STOPPED
+    with monkeypatch.context() as patched:
+        patched.setattr(run_module, "read_cohort", refuse_to_read)
+        assert train("--resume", "--set", "loop.steps=4", "--set", "batch_size=1") == 2
+        assert (
+            "batch_size 2, not 1; resume with the same recipe, or choose another" in capsys.readouterr().err
+        )
+        assert train("--resume", recipe="compact") == 2
+        assert "the run has recipe 'debug', not 'compact'" in capsys.readouterr().err
+    assert train("--resume", "--set", "loop.steps=4", "--set", "loop.log_every=2") == 0
+
+
+def test_a_finished_run_is_not_made_longer_but_another_may_go_on_from_it(tmp_path, train, capsys):
+    assert train() == 0
+    assert train("--resume", "--set", "loop.steps=5") == 2
+    weights = tmp_path / "run" / "weights.safetensors"
+    assert f"begin a new run from it in another folder, with --weights {weights}" in capsys.readouterr().err
+    assert train("--weights", str(weights), run="on") == 0
+
+
+def test_a_resume_needs_the_weights_that_the_run_began_from(tmp_path, train, capsys, monkeypatch):
+    assert train(run="before") == 0
+    weights = ["--weights", str(tmp_path / "before" / "weights.safetensors")]
+    assert train(*weights, "--minutes", "1e-9") == STOPPED
+    with monkeypatch.context() as patched:
+        patched.setattr(run_module, "read_cohort", refuse_to_read)
+        assert train("--resume") == 2
+    message = capsys.readouterr().err
+    assert "the run began from weights 'before'; give --weights as in its command, which is in" in message
+    assert str(tmp_path / "run" / "run.json") in message
+    assert train("--resume", *weights) == 0
+
+
+def test_a_resume_without_data_is_told_where_the_command_is(tmp_path, train, capsys):
+    assert train() == 0
+    line = ["train", "debug", "--resume", "-o"]
+    assert main([*line, str(tmp_path / "run")]) == 2
+    assert f"its command is in {tmp_path / 'run' / 'run.json'}" in capsys.readouterr().err
+    assert main([*line, str(tmp_path / "new")]) == 2
+    assert "nothing to train on; give --manifest, or" in capsys.readouterr().err
+
+
+def test_a_run_of_epochs_is_resumed_with_as_many(tmp_path, train, capsys):
+    epochs = ["--set", "epochs=1"]  # 4 targets, 2 a step
+    assert train(*epochs, "--minutes", "1e-9") == STOPPED
+    assert train(*epochs, "--resume", "--set", "epochs=2") == 2
+    assert "the run has loop.steps 2, not 4" in capsys.readouterr().err
+    assert train(*epochs, "--resume") == 0
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "length"),
+    [
+        ("pets-5k", [], (200, 1)),
+        ("pets-5k", ["epochs=none", "loop.steps=2"], (None, 2)),
+        ("pets-5k", ["loop.steps=2", "epochs=None"], (None, 2)),
+        ("pets-5k", ["loop.steps=none"], (200, 1)),
+        ("pets-5k", ["epochs=2", "loop.steps=none"], (2, 1)),
+        ("compact", ["epochs=2", "loop.steps=none"], (2, 3300)),
+        ("compact", ["epochs=none"], (None, 3300)),
+        ("compact", ["loop.steps=none", "epochs=3", "loop.steps=7", "epochs=none"], (None, 7)),
+    ],
+)
+def test_one_of_steps_and_epochs_says_how_long_to_train(recipe, settings, length):
+    config = resolved(Namespace(recipe=recipe, on_the_fly=False, settings=settings))
+    assert (config.epochs, config.loop.steps) == length
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "message"),
+    [
+        ("pets-5k", ["epochs=none"], "epochs=none, and nothing else says .*; add --set loop.steps=N"),
+        ("pets-5k", ["epochs=none", "loop.steps=none"], "epochs=none, .*; add --set loop.steps=N"),
+        ("compact", ["loop.steps=none"], "loop.steps=none, and nothing else says .*; add --set epochs=N"),
+        ("compact", ["loop.steps=2", "epochs=3"], "both say how long to train; set one of them"),
+    ],
+)
+def test_refuses_a_training_without_a_length_or_with_two(recipe, settings, message):
+    with pytest.raises(UsageError, match=message):
+        resolved(Namespace(recipe=recipe, on_the_fly=False, settings=settings))
+
+
 def test_fine_tunes_weights_and_remembers_where_they_come_from(tmp_path, train):
     torch.manual_seed(5)
     network = CompactSegmenter(CompactConfig(patch_size=32, channels=(4, 8, 12), num_heads=2))
@@ -166,12 +260,45 @@ def test_fine_tunes_weights_and_remembers_where_they_come_from(tmp_path, train):
     for name, tensor in network.state_dict().items():
         assert torch.allclose(kept[name], tensor, atol=2e-3), name
     assert set(kept) > set(network.state_dict())  # and boxes besides
-    assert description.boxes
+    assert not description.boxes  # a few were seen
 
 
-def test_weights_say_that_they_take_boxes_only_if_they_learned_them(tmp_path, train):
-    assert train("--set", "episode.box_share=0") == 0
-    assert not load_network(tmp_path / "run" / "weights.safetensors")[1].boxes
+def test_weights_say_that_they_take_boxes_only_if_they_learned_them(tmp_path, train, monkeypatch):
+    monkeypatch.setattr(export, "BOXES_TO_LEARN", 3)
+    assert train("--set", "episode.box_share=0.5") == 0
+    assert load_network(tmp_path / "run" / "weights.safetensors")[1].boxes
+    boxed = ["--weights", str(tmp_path / "run" / "weights.safetensors"), "--set", "episode.box_share=0"]
+    assert train(*boxed, run="on") == 0
+    assert load_network(tmp_path / "on" / "weights.safetensors")[1].boxes
+    assert train("--set", "episode.box_share=0", run="without") == 0
+    assert not load_network(tmp_path / "without" / "weights.safetensors")[1].boxes
+
+
+def test_fine_tuning_is_validated_before_the_first_step(tmp_path, train):
+    def validated(run: str) -> list[dict[str, float]]:
+        return [json.loads(line) for line in (tmp_path / run / "validation.jsonl").read_text().splitlines()]
+
+    looked = ["--set", "validation.samples=3", "--set", "validation.clicks=1,2"]
+    assert train(*looked) == 0
+    assert train("--weights", str(tmp_path / "run" / "weights.safetensors"), *looked, run="on") == 0
+    last, first = validated("run")[-1], validated("on")[0]
+    assert (validated("run")[0]["step"] > 0, first["step"]) == (True, 0)
+    assert first["score"] == pytest.approx(last["score"], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("settings", "warning"),
+    [
+        (["loop.precision=float16"], "this processor emulates float16; --set loop.precision="),
+        (
+            ["loop.steps=3", "loop.schedule.warmup_steps=2"],
+            "the learning rate rises for 2 steps, and there are 3",
+        ),
+    ],
+)
+def test_warns_of_settings_that_cost_a_training_its_sense(train, capsys, settings, warning):
+    assert train(*[part for setting in settings for part in ("--set", setting)]) == 0
+    assert warning in capsys.readouterr().err
 
 
 def test_steps_take_the_place_of_a_recipes_epochs(tmp_path, train):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from seganypet.errors import OutputError, TrainingError, UsageError
+from seganypet.training import checkpoint
 from seganypet.training.checkpoint import (
     as_json,
     read_checkpoint,
@@ -17,6 +18,7 @@ from seganypet.training.checkpoint import (
     require_same_recipe,
     write_checkpoint,
 )
+from seganypet.training.run import BEST_NAME, WEIGHTS_NAME
 
 CONTENT = {"network": {"weight": torch.arange(6.0)}, "step": 3, "recipe": {"a": [1, None, "x"]}, "best": None}
 
@@ -139,6 +141,60 @@ STORED = {"name": "p1", "loop": {"steps": 10, "precision": "bfloat16"}, "milesto
 def test_refuses_another_recipe_and_names_the_first_difference(tmp_path, change, message):
     with pytest.raises(TrainingError, match=f"{tmp_path.name}: .*{message}; resume with the same recipe"):
         require_same_recipe(STORED | change, STORED, tmp_path)
+
+
+def model_from(*origins: str) -> dict:
+    """The model of a recipe that goes on from weights."""
+    history = [{"name": name, "sha256": 64 * "a"} for name in origins]
+    name = origins[-1] if origins else "compact"
+    return {"model": {"name": name, "training": {"history": history} if origins else {}}}
+
+
+@pytest.mark.parametrize(
+    ("stored", "given", "message"),
+    [
+        (["default"], [], "the run began from weights 'default'; give --weights default, or"),
+        (["old", "mine"], ["default"], "from weights 'mine'; give --weights as in its command, which is in "),
+        ([], ["default"], "the run began from random weights; leave out --weights, or choose another folder"),
+    ],
+)
+def test_refuses_other_weights_in_words(tmp_path, stored, given, message):
+    with pytest.raises(TrainingError, match=message) as caught:
+        require_same_recipe(model_from(*given), model_from(*stored), tmp_path / "recipe.json")
+    assert (str(tmp_path / "run.json") in str(caught.value)) == ("mine" in stored)
+
+
+def test_the_same_weights_may_have_other_settings_of_the_model(tmp_path):
+    given, stored = model_from("mine"), model_from("mine")
+    given["model"]["prompt_policy"], stored["model"]["prompt_policy"] = "all", "newest"
+    with pytest.raises(TrainingError, match=r"the run has model\.prompt_policy 'newest', not 'all'; resume"):
+        require_same_recipe(given, stored, tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize("given", [{"train": 64 * "b"}, {"train": 64 * "b", "val": 64 * "c"}, {}])
+def test_refuses_other_data_in_words_and_without_hashes(tmp_path, given):
+    with pytest.raises(TrainingError) as caught:
+        require_same_recipe({"data": given}, {"data": {"train": 64 * "a"}}, tmp_path / "recipe.json")
+    assert str(caught.value) == (
+        f"{tmp_path / 'recipe.json'}: images, labels or rows of split train have changed since the run began, or "
+        "other manifests are given; put them back, or choose another folder"
+    )
+
+
+@pytest.mark.parametrize("written", [[WEIGHTS_NAME], [BEST_NAME], [BEST_NAME, WEIGHTS_NAME]])
+def test_a_run_with_weights_can_be_gone_on_from_by_another(tmp_path, written):
+    for name in written:
+        (tmp_path / name).touch()
+    with pytest.raises(TrainingError) as caught:
+        require_same_recipe(STORED | {"loop": {"steps": 20}}, STORED, tmp_path / "recipe.json")
+    assert str(caught.value) == (
+        f"{tmp_path / 'recipe.json'}: the run has loop.steps 10, not 20; resume with the same recipe, or begin a new "
+        f"run from it in another folder, with --weights {tmp_path / written[-1]}"
+    )
+
+
+def test_weights_are_called_as_a_run_calls_them():
+    assert (WEIGHTS_NAME, BEST_NAME) == checkpoint._WEIGHTS
 
 
 def test_settings_that_change_no_number_may_differ(tmp_path):

@@ -326,6 +326,7 @@ def test_repeated_interrupt_stops_at_once_but_not_one_that_came_with_the_first(m
 def test_data_loading_processes_outlive_signals_for_half_a_minute(monkeypatch):
     alarms: list[int] = []
     monkeypatch.setattr(signal, "alarm", alarms.append)
+    monkeypatch.setattr(os, "setsid", lambda: None)  # this process stays where it is
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         leave_signals_to_the_loop(0)

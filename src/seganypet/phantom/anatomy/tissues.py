@@ -121,15 +121,8 @@ def label_groups() -> dict[str, list[int]]:
     groups["brain"] = _ids(BRAIN)
     groups["spine"] = _ids((*VERTEBRAE, "sacrum"))
     groups["ribs"] = _ids(name for name in TISSUES if name.startswith("rib_"))
-    for name in (
-        "parotid_gland",
-        "submandibular_gland",
-        "adrenal_gland",
-        "femur",
-        "humerus",
-        "hip",
-        "breast",
-    ):
+    groups["humeri"] = groups["humerus_left"] + groups["humerus_right"]
+    for name in ("parotid_gland", "submandibular_gland", "adrenal_gland", "femur", "hip", "breast"):
         groups[f"{name}s"] = groups[f"{name}_left"] + groups[f"{name}_right"]
     return groups
 
