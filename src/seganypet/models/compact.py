@@ -39,9 +39,10 @@ class CompactConfig:
         decoder_blocks: Two-way attention blocks of the mask decoder at 1/8.
         num_heads: Attention heads.
         boxes: Whether it takes boxes as prompts; they add parameters and change none of the others.
+        connected: Whether the prompt encoder draws how voxels are connected to the clicks.
 
     Raises:
-        UsageError: Sizes that do not fit each other, or boxes that are neither True nor False.
+        UsageError: Sizes that do not fit each other, or a switch that is neither True nor False.
     """
 
     patch_size: int = 64
@@ -51,6 +52,7 @@ class CompactConfig:
     decoder_blocks: int = 2
     num_heads: int = 6
     boxes: bool = False
+    connected: bool = False
 
     def __post_init__(self) -> None:
         for name in ("channels", "encoder_blocks"):
@@ -60,8 +62,9 @@ class CompactConfig:
         for name in ("patch_size", "transformer_blocks", "decoder_blocks", "num_heads"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}={getattr(self, name)}; use 1 or more")
-        if not isinstance(self.boxes, bool):
-            raise UsageError(f"boxes={self.boxes!r}; use True or False")
+        for name in ("boxes", "connected"):
+            if not isinstance(getattr(self, name), bool):
+                raise UsageError(f"{name}={getattr(self, name)!r}; use True or False")
         if self.patch_size % 8:
             raise UsageError(f"patch_size={self.patch_size}; use a multiple of 8")
         if self.channels[2] % (2 * self.num_heads):
@@ -134,7 +137,9 @@ class CompactSegmenter(nn.Module):
         super().__init__()
         self.config = config
         self.image_encoder = CompactImageEncoder(config)
-        self.prompt_encoder = CompactPromptEncoder(config.channels, boxes=config.boxes)
+        self.prompt_encoder = CompactPromptEncoder(
+            config.channels, boxes=config.boxes, connected=config.connected
+        )
         self.mask_decoder = CompactMaskDecoder(config, self.prompt_encoder.map_channels)
 
     @property

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seganypet.models.checks import check_labels
 from seganypet.models.compact_boxes import check_corners
+from seganypet.models.compact_connected import CONNECTED_CHANNELS, connected_maps
 from seganypet.models.compact_layers import space_to_depth
 
 if TYPE_CHECKING:
@@ -29,19 +30,24 @@ class CompactPromptEncoder(nn.Module):
     Args:
         channels: Of the image embedding at 1/2, 1/4 and 1/8.
         boxes: Whether boxes are known.
+        connected: Whether maps of how voxels are connected to the clicks are drawn.
     """
 
-    map_channels = (
-        4 + 8 * 5
-    )  # distance maps at half resolution; uptake maps, mask and patch as space-to-depth
-
-    def __init__(self, channels: tuple[int, int, int], *, boxes: bool = False) -> None:
+    def __init__(
+        self, channels: tuple[int, int, int], *, boxes: bool = False, connected: bool = False
+    ) -> None:
         super().__init__()
+        self.connected = connected
         width = channels[2]
         self.position = nn.Linear(6 * _FREQUENCIES, width)
         self.label = nn.Embedding(3, width)  # negative, positive, padding
         self.feature = nn.Linear(sum(channels) + 1, width)
         self.corner = nn.Embedding(2, width) if boxes else None  # first, last
+
+    @property
+    def map_channels(self) -> int:
+        """Distance maps at half resolution; uptake maps, mask and patch as space-to-depth; connection maps."""
+        return 4 + 8 * 5 + (CONNECTED_CHANNELS if self.connected else 0)
 
     def forward(
         self, embedding: CompactEmbedding, coords: Tensor, labels: Tensor, logits: Tensor | None
@@ -66,9 +72,10 @@ class CompactPromptEncoder(nn.Module):
         difference = _uptake_maps(patch, uptake, labels)
         known = torch.zeros_like(patch) if logits is None else torch.tanh(logits.to(patch.dtype) / 2)
         full = space_to_depth(torch.cat([difference, known, patch], dim=1))
-        maps = torch.cat([distance.to(full.dtype), full], dim=1).contiguous(
-            memory_format=torch.channels_last_3d
-        )
+        parts = [distance.to(full.dtype), full]
+        if self.connected:
+            parts.append(connected_maps(patch, uptake, coords, labels).to(full.dtype))
+        maps = torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last_3d)
         return maps, self._tokens(embedding, coords, labels, uptake)
 
     def _tokens(self, embedding: CompactEmbedding, coords: Tensor, labels: Tensor, uptake: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ PromptPolicy = Literal["all", "newest"]
 # As `preprocessing.intensity.normalise` knows them; this room may not import that one.
 Normalisation = Literal["log1p", "zscore_positive"]
 Precision = Literal["float32", "bfloat16"]
+_LEAST_SCALE = 0.1
 # World axis that each end of an axis lies on.
 _AXIS_OF = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
 
@@ -64,6 +65,8 @@ class ModelDescription:
         architecture: Key of `presets.ARCHITECTURES`.
         config: Arguments of the architecture's configuration.
         spacing_mm: Edge of the working grid's voxels.
+        scales: Factors of it at which the network works as well, 1 among them: small targets are looked at again on a
+            finer grid, long ones on a coarser one.
         orientation: Which way the working grid's axes run, as "RAS": right, anterior, superior.
         normalisation: SUV to network input, see `preprocessing.intensity`.
         prompt_policy: Whether the decoder gets all clicks so far, or the newest with the previous logits.
@@ -84,7 +87,7 @@ class ModelDescription:
 
     Raises:
         WeightsError: A field has the wrong type; the spacing is no positive number; orientation, normalisation
-            or prompt policy are unknown; or the passes are not two small numbers.
+            or prompt policy are unknown; the passes are not two small numbers; or scales lack 1.
     """
 
     name: str
@@ -94,6 +97,7 @@ class ModelDescription:
     normalisation: Normalisation
     prompt_policy: PromptPolicy
     orientation: str = "RAS"
+    scales: tuple[float, ...] = (1.0,)
     passes: tuple[int, int] = (1, 1)
     boxes: bool = False
     bfloat16: bool = False
@@ -117,6 +121,11 @@ class ModelDescription:
         object.__setattr__(self, "assumed", tuple(self.assumed))
         if len(self.passes) != 2 or not all(isinstance(n, int) and 1 <= n <= 10 for n in self.passes):
             raise WeightsError(f"passes is {self.passes!r}; expected two numbers from 1 to 10")
+        object.__setattr__(self, "scales", tuple(self.scales))
+        if 1 not in self.scales or not all(map(_is_scale, self.scales)):
+            raise WeightsError(
+                f"scales is {self.scales!r}; expected factors from {_LEAST_SCALE} to {1 / _LEAST_SCALE:g}, 1 among them"
+            )
         spacing: object = self.spacing_mm
         if not isinstance(spacing, (int, float)) or isinstance(spacing, bool) or not 0.1 <= spacing <= 100:
             raise WeightsError(f"spacing_mm is {spacing!r}; expected a number of mm")
@@ -133,6 +142,10 @@ class ModelDescription:
             raise WeightsError(
                 f"prompt_policy is {self.prompt_policy!r}; expected one of {', '.join(get_args(PromptPolicy))}"
             )
+
+
+def _is_scale(scale: object) -> bool:
+    return isinstance(scale, (int, float)) and _LEAST_SCALE <= scale <= 1 / _LEAST_SCALE
 
 
 class SegmentationModel:

@@ -157,17 +157,19 @@ def validation_samples(config: TrainingConfig, form: PatchFormat, cohorts: Cohor
     held_out = cohorts.held_out
     if held_out is not None:
         good = any(case.hq for case in held_out.cases)
-        return CohortPatches(held_out, form, _unchanged(1.0 if good else None), _VALIDATION_SEED)
+        return CohortPatches(held_out, form, _unchanged(config, 1.0 if good else None), _VALIDATION_SEED)
     if config.on_the_fly is not None:
         return SimulatedPatches(
-            config.on_the_fly, form, _unchanged(None), _VALIDATION_SEED, names=config.targets
+            config.on_the_fly, form, _unchanged(config, None), _VALIDATION_SEED, names=config.targets
         )
     return None
 
 
-def _unchanged(hq_share: float | None) -> SamplingConfig:
+def _unchanged(config: TrainingConfig, hq_share: float | None) -> SamplingConfig:
     """Return how patches to validate on are drawn: centred on the target's deepest voxel, and left as they are."""
     return SamplingConfig(
+        scales=config.sampling.scales,
+        scale_share=config.sampling.scale_share,
         hq_share=hq_share,
         lesion_share=0.5,
         deepest_share=1.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, get_args
 
@@ -46,6 +46,8 @@ class EpisodeConfig:
 
     Attributes:
         clicks: Fewest and most clicks of an iteration, drawn anew for every iteration (P2: 1 to 20).
+        learned: How many predictions of an iteration are learned from, at most, drawn anew; the others, which cost a
+            third, only lead to further clicks. None: all.
         policies: Where clicks go, as `prompts.next_click` knows it, with the share of each; they add up to 1.
         perturbation_mm: Standard deviation of a click's random move along each axis.
         mask_only_share: Chance that a step after the first is given the previous mask alone, without a click.
@@ -60,6 +62,7 @@ class EpisodeConfig:
     """
 
     clicks: tuple[int, int] = (1, 20)
+    learned: int | None = None
     policies: tuple[tuple[ClickPolicy, float], ...] = (("uniform", 1.0),)
     perturbation_mm: float = 0.0
     mask_only_share: float = 0.0
@@ -71,6 +74,8 @@ class EpisodeConfig:
         fewest, most = self.clicks
         if not 1 <= fewest <= most:
             raise UsageError(f"clicks={self.clicks}; expected 1 <= fewest <= most")
+        if self.learned is not None and self.learned < 1:
+            raise UsageError(f"learned={self.learned}; expected 1 or more, or none")
         if self.prompt_policy not in (None, *get_args(PromptPolicy)):
             raise UsageError(
                 f"prompt_policy={self.prompt_policy!r}; choose {' or '.join(get_args(PromptPolicy))}, or none"
@@ -134,7 +139,8 @@ def run_episode(
 
     The image embedding is computed once. The first click is each sample's anchor; every later one goes where the
     prediction differs from the reference, positive where it misses, negative where it exceeds. Each sample's clicks
-    follow from its own seed, so they do not depend on what it shares a batch with.
+    follow from its own seed, so they do not depend on what it shares a batch with. Logits that are not to be learned
+    from need no gradient.
 
     Args:
         network: The network.
@@ -149,18 +155,27 @@ def run_episode(
     prompts = _first_prompts(batch, config, description.prompt_policy, rngs)
     previous = _priors(batch, config, rngs, network.logits_size)
     steps, predictions = int(rng.integers(config.clicks[0], config.clicks[1] + 1)), []
+    learned = _learned(steps, config, rng)
     for step in range(steps):
         alone = step > 0 and rng.random() < config.mask_only_share
         points, labels = (None, None) if alone else prompts.shown()
-        low_res = network.decode(embedding, points, labels, previous)
-        for _ in range(passes[min(step, 1)] - 1):
-            low_res = network.decode(embedding, points, labels, low_res.detach().float())
-        predictions.append(network.upscale(low_res.float()))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and step in learned):
+            low_res = network.decode(embedding, points, labels, previous)
+            for _ in range(passes[min(step, 1)] - 1):
+                low_res = network.decode(embedding, points, labels, low_res.detach().float())
+            predictions.append(network.upscale(low_res.float()))
         previous = low_res.detach().float()
         if step + 1 < steps:
             predicted = predictions[-1].detach() > 0
             prompts.add(*_next_clicks(predicted, batch.reference, config, description.spacing_mm, rngs))
     return predictions
+
+
+def _learned(steps: int, config: EpisodeConfig, rng: np.random.Generator) -> Collection[int]:
+    """Return which of the steps are learned from."""
+    if config.learned is None or config.learned >= steps:
+        return range(steps)
+    return {int(step) for step in rng.choice(steps, config.learned, replace=False)}
 
 
 def _first_prompts(

@@ -30,7 +30,7 @@ _PHANTOMS: Final = {
     "licence": "Apache-2.0 (made by this package)",
 }
 # Licences of the label maps that simulated bodies were made of, where the package knows them.
-_ANATOMIES: Final = {
+_ANATOMIES: Final[Mapping[str, Mapping[str, str]]] = {
     "visible_human_male_3mm": {
         "name": "HuBMAP CCF reference organs, Visible Human male, voxelised at 3 mm",
         "what": "organ labels from which simulated bodies were made",
@@ -97,7 +97,7 @@ def _training_data(config: TrainingConfig, cohort: Cohort | None) -> list[Mappin
     """Return what was trained on, with licences, earlier trainings of the weights included."""
     entries = list(config.model.training_data)
     if config.on_the_fly is not None:
-        entries.append(_PHANTOMS)
+        entries += [_PHANTOMS, *map(_anatomy, config.on_the_fly.anatomies)]
     for manifest in () if cohort is None else cohort.manifests:
         entries += _described(manifest)
     return [entry for at, entry in enumerate(entries) if entry not in entries[:at]]
@@ -111,10 +111,15 @@ def _described(manifest: Path) -> Iterator[Mapping[str, str]]:
     elif record.exists():
         yield _PHANTOMS
         for anatomy in _read(record).get("config", {}).get("anatomies", []):
-            stem = Path(anatomy).name.split(".")[0]
-            yield _ANATOMIES.get(stem, {"name": stem, "licence": "unknown"})
+            yield _anatomy(anatomy)
     else:
         yield {"name": f"{manifest.resolve().parent.name}/{manifest.name}", "licence": "unknown"}
+
+
+def _anatomy(path: str) -> Mapping[str, str]:
+    """Return what an organ label map is, if it is known."""
+    stem = Path(path).name.split(".")[0]
+    return _ANATOMIES.get(stem, {"name": stem, "licence": "unknown"})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -88,11 +88,12 @@ class Objective(nn.Module):
 
 
 def _supervised(logits: Sequence[Tensor], labels: Tensor) -> Tensor:
-    """Return Dice + cross-entropy of each sample, mean over the clicks, [B].
+    """Return Dice + cross-entropy of each sample, mean over the clicks that are learned from, [B].
 
     One click after the other: on a CPU, all at once takes several times as long, for memory that is new each time.
     """
-    return torch.stack([segmentation_loss(one, labels) for one in logits]).mean(0)
+    learned = [one for one in logits if one.requires_grad] or logits  # none of them without gradients
+    return torch.stack([segmentation_loss(one, labels) for one in learned]).mean(0)
 
 
 @torch.no_grad()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from torch.utils.data import Dataset, get_worker_info
 
-from seganypet.errors import UsageError
+from seganypet.errors import ImageReadError, UsageError
 from seganypet.phantom import label_groups
 from seganypet.phantom.anatomy import Anatomy
+from seganypet.phantom.cohort import read_anatomy
 from seganypet.phantom.stream import Block, StreamConfig, blocks, render_blocks
 from seganypet.targets import ORGANS
 from seganypet.training.balance import draw_lesion, lesions_by_size
@@ -36,16 +38,26 @@ class FlyingConfig:
 
     Attributes:
         stream: What is simulated.
+        spacings_mm: Edges of the blocks' voxels, in mm, by lane in turn: the second lane has the second of them. Blocks
+            have the same number of voxels, so finer ones show less of a body. Empty: that of `stream`.
+        names: What is a target, "lesion" for the lesions; empty for the organs of `targets.ORGANS` and all lesions.
+        anatomies: Files of organ label maps, as `seganypet simulate --anatomy` takes them.
+        given_share: Share of bodies that are made from one of these, at random sizes and in random postures; the others
+            are procedural.
         patches_per_block: Patches drawn from a block before the lane goes on to the next.
         lanes: Bodies that patches are drawn from at a time; each costs the worker that serves it about 40 MB.
         batch: Blocks of a lane that are rendered together.
         device: Where they are rendered. On a GPU, samples are prepared in the training process, without workers.
 
     Raises:
-        UsageError: A count below 1.
+        UsageError: A count below 1, a share outside 0 to 1, or a voxel size below 1 mm.
     """
 
     stream: StreamConfig = field(default_factory=StreamConfig)
+    spacings_mm: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    anatomies: tuple[str, ...] = ()
+    given_share: float = 0.25
     patches_per_block: int = 16
     lanes: int = 8
     batch: int = 1
@@ -54,11 +66,22 @@ class FlyingConfig:
     def __post_init__(self) -> None:
         if min(self.patches_per_block, self.lanes, self.batch) < 1:
             raise UsageError(f"{self}: patches_per_block, lanes and batch must be 1 or more")
+        if not 0 <= self.given_share <= 1:
+            raise UsageError(f"given_share={self.given_share}; expected 0 to 1")
+        for lane in range(len(self.spacings_mm)):
+            self.stream_of(lane)
 
     @property
     def blocks_per_body(self) -> int:
         """Blocks that a lane takes of one body."""
         return self.stream.patients_per_body * self.stream.blocks_per_patient
+
+    def stream_of(self, lane: int) -> StreamConfig:
+        """Return what a lane simulates."""
+        if not self.spacings_mm:
+            return self.stream
+        edge_mm = self.spacings_mm[lane % len(self.spacings_mm)]
+        return replace(self.stream, phantom=replace(self.stream.phantom, spacing_mm=(edge_mm,) * 3))
 
 
 class SimulatedPatches(Dataset[Sample]):
@@ -69,11 +92,11 @@ class SimulatedPatches(Dataset[Sample]):
         form: What the network expects; blocks are resampled to it.
         sampling: How patches are drawn; shares of qualities and manifests play no part.
         seed: Of everything.
-        names: Which targets count, "lesion" for the lesions; empty for the organs of `targets.ORGANS` and all lesions.
-        anatomies: Bodies to use in place of procedural ones.
+        names: Which of the targets count, "lesion" for the lesions; empty: as the configuration says.
 
     Raises:
         UsageError: A name that no simulated body has.
+        ImageReadError: There is no such file of an anatomy.
     """
 
     def __init__(
@@ -84,10 +107,9 @@ class SimulatedPatches(Dataset[Sample]):
         seed: Seed,
         *,
         names: Sequence[str] = (),
-        anatomies: Sequence[Anatomy] = (),
     ) -> None:
         self.config, self.form, self.sampling, self.seed = config, form, sampling, seed
-        self._blocks = _Blocks(config, seed, names, anatomies)
+        self._blocks = _Blocks(config, seed, names or config.names)
 
     def __getitem__(self, number: int) -> Sample:
         """Return a sample by its number, 0 or above.
@@ -128,10 +150,11 @@ def choose_target(targets: Sequence[Target], lesion_share: float | None, rng: np
 class _Blocks:
     """The rendered blocks of all lanes: each a pure function of seed, lane and number; those in use are kept."""
 
-    def __init__(
-        self, config: FlyingConfig, seed: Seed, names: Sequence[str], anatomies: Sequence[Anatomy]
-    ) -> None:
-        self._config, self._seed, self._anatomies = config, seed, anatomies
+    def __init__(self, config: FlyingConfig, seed: Seed, names: Sequence[str]) -> None:
+        self._config, self._seed = config, seed
+        for path in config.anatomies:
+            if not Path(path).exists():
+                raise ImageReadError(f"{path}: no such label map; give the path of a NIfTI file")
         groups = label_groups()
         for name in names:
             if name != LESION and name not in groups:
@@ -153,7 +176,7 @@ class _Blocks:
         for at in range(number, number + _MOST_EMPTY):
             group, member = self._group_of(at)
             if group not in kept:
-                kept[group] = self._render(self._cut(lane, *group))
+                kept[group] = self._render(lane, self._cut(lane, *group))
             case = kept[group][member]
             if case.targets:
                 first, _ = self._group_of(number)
@@ -175,14 +198,25 @@ class _Blocks:
         body = self._bodies.get(lane)
         if body is None or body.chunk != chunk or body.given > first:
             seeds = (*seeds_of(self._seed), int(Use.SIMULATED_BODY), lane, chunk)
-            body = self._bodies[lane] = _Body(chunk, blocks(seeds, self._config.stream, self._anatomies))
+            stream = self._config.stream_of(lane)
+            body = self._bodies[lane] = _Body(chunk, blocks(seeds, stream, self._given(lane, chunk)))
         stop = min(first + self._config.batch, self._config.blocks_per_body)
         found = list(islice(body.blocks, first - body.given, stop - body.given))
         body.given = stop
         return found
 
-    def _render(self, batch: Sequence[Block]) -> list[CachedCase]:
-        spacing_mm = self._config.stream.phantom.spacing_mm or (4.0, 4.0, 4.0)
+    def _given(self, lane: int, chunk: int) -> list[Anatomy]:
+        """Return the body of a label map, if that is what a lane's next body is to be."""
+        files = self._config.anatomies
+        rng = rng_of(self._seed, Use.GIVEN_BODY, lane, chunk)
+        if not files or rng.random() >= self._config.given_share:
+            return []
+        spacing_mm = self._config.stream_of(lane).phantom.spacing_mm or (4.0, 4.0, 4.0)
+        path, seed = Path(files[int(rng.integers(len(files)))]), int(rng.integers(2**62))
+        return [read_anatomy(path, seed, spacing_mm=spacing_mm)]
+
+    def _render(self, lane: int, batch: Sequence[Block]) -> list[CachedCase]:
+        spacing_mm = self._config.stream_of(lane).phantom.spacing_mm or (4.0, 4.0, 4.0)
         affine = np.diag([*spacing_mm, 1.0])
         _, images = render_blocks(batch, spacing_mm, self._config.device)
         suv, instances = images.suv.cpu().numpy(), images.lesions.cpu().numpy()

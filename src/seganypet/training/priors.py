@@ -10,26 +10,51 @@ from torch import Tensor
 
 # Logits of what is known: from nearly sure to sure.
 _CERTAINTY = (2.0, 8.0)
-_MOVED_SHARE = 0.3
+# How often a prior is a moved mask, or that of a coarser scale; otherwise it is a part of the patch.
+_MOVED_SHARE, _COARSE_SHARE = 0.2, 0.4
 _FARTHEST = 3
+# Voxels of this patch in one of the coarser scale, along an axis; lowest, and one above the highest.
+_COARSER = (2, 5)
+# Slips of a coarser mask: voxels from one to the next, and their deviation as a part of the full step at a border.
+_SLIP_VOXELS, _SLIP = 8, 0.2
 
 
 def draw_prior(reference: Tensor, anchor: Tensor, rng: np.random.Generator) -> Tensor:
     """Return logits known of one sample, float32 [P, P, P]; 0 where nothing is.
 
-    Mostly the half of the patch that holds the anchor, right as far as it goes, as windows that overlap know it of
-    each other; otherwise all of the mask, off by up to 3 voxels, as a mask given by a reader may be.
+    Either the half of the patch that holds the anchor, right as far as it goes, as windows that overlap know it of
+    each other; or all of the mask at a coarser scale, wrong here and there, as a wider window saw it; or all of the
+    mask, off by up to 3 voxels, as a mask given by a reader may be.
 
     Args:
         reference: The target, bool [P, P, P].
         anchor: A voxel of it, [3].
         rng: Source of randomness.
     """
-    prior = (reference.float() * 2 - 1) * float(rng.uniform(*_CERTAINTY))
-    known = _known_half(anchor, reference, rng)
-    if rng.random() < _MOVED_SHARE:
+    certainty, kind = float(rng.uniform(*_CERTAINTY)), rng.random()
+    if kind < _COARSE_SHARE:
+        return _coarse(reference, rng) * certainty
+    prior = (reference.float() * 2 - 1) * certainty
+    if kind < _COARSE_SHARE + _MOVED_SHARE:
         return _moved(prior, rng.integers(-_FARTHEST, _FARTHEST + 1, 3).tolist())
-    return torch.where(known, prior, 0.0)
+    return torch.where(_known_half(anchor, reference, rng), prior, 0.0)
+
+
+def _coarse(reference: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return a mask as a coarser scale shows it, with smooth slips, about -1 to 1."""
+    size = reference.shape[0]
+    share = torch.nn.functional.avg_pool3d(
+        reference.float()[None, None], int(rng.integers(*_COARSER)), ceil_mode=True, count_include_pad=False
+    )
+    nodes = (max(2, size // _SLIP_VOXELS),) * 3
+    slips = torch.from_numpy(rng.normal(0, _SLIP, nodes).astype(np.float32)).to(reference.device)
+    coarse = 2 * (_enlarged(share, size) - 0.5 + _enlarged(slips[None, None], size))
+    return coarse.clamp(-1, 1)
+
+
+def _enlarged(coarse: Tensor, size: int) -> Tensor:
+    """Return [1, 1, …] interpolated to [size, size, size]."""
+    return torch.nn.functional.interpolate(coarse, (size,) * 3, mode="trilinear")[0, 0]
 
 
 def _known_half(anchor: Tensor, reference: Tensor, rng: np.random.Generator) -> Tensor:

@@ -17,6 +17,7 @@ class Use(IntEnum):
     SIMULATED_SAMPLE = 3
     SIMULATED_BODY = 4
     EPISODE = 5
+    GIVEN_BODY = 6
 
 
 def rng_of(seed: Seed, use: Use, *numbers: int) -> np.random.Generator:

@@ -13,6 +13,7 @@ from seganypet.models.compact import CompactConfig
 from seganypet.models.presets import PRESETS
 from seganypet.phantom import PhantomConfig
 from seganypet.phantom.stream import StreamConfig
+from seganypet.targets import ORGANS
 from seganypet.training.cases import LESION
 from seganypet.training.config import TrainingConfig
 from seganypet.training.cpcl import CPCLConfig
@@ -23,8 +24,28 @@ from seganypet.training.optimisation import OptimiserConfig, ScheduleConfig
 from seganypet.training.sampling import SamplingConfig
 from seganypet.training.validation import ValidationConfig
 
+SIMULATED_TARGETS: Final = (
+    *ORGANS,
+    *("cerebellum", "spinal_cord", "larynx", "trachea", "esophagus", "thymus", "heart_blood_pool"),
+    *("inferior_vena_cava", "breast_left", "testis_left", "iliac_artery_left"),
+    *(
+        "gluteus_maximus_left",
+        "gluteus_maximus_right",
+        "iliopsoas_left",
+        "iliopsoas_right",
+        "autochthon_left",
+    ),
+    *("spine", "sternum", "sacrum", "hip_left", "hip_right", "femur_left", "femur_right", "humerus_left"),
+    *("vertebrae_T5", "vertebrae_T10", "vertebrae_T12", "vertebrae_L1", "vertebrae_L3"),
+    LESION,
+)
+"""What our own weights learn from simulated bodies: what readers click, and other parts of many shapes."""
+
 PETS_5K_ORGANS: Final = ("liver", "kidney_left", "kidney_right", "heart", "spleen")
 """The five organs that P1 trains on."""
+
+# The compact network works on 2, 4 and 8 mm.
+_SCALES: Final = (0.5, 1.0, 2.0)
 
 # Patches flipped on three axes and not changed otherwise [P2 Methods]; centred on the first click, any voxel of the
 # target, as a reader's first click places them (the released code centres them on the label's box).
@@ -101,18 +122,21 @@ def segany_pet_lesion() -> TrainingConfig:
 
 def compact() -> TrainingConfig:
     """Return the recipe of our own weights: a compact network for CPUs, organs and lesions, clicks, masks and boxes."""
-    model = replace(PRESETS["compact"], config=asdict(CompactConfig(boxes=True)), boxes=True)
+    network = CompactConfig(patch_size=48, boxes=True, connected=True)
+    model = replace(PRESETS["compact"], config=asdict(network), boxes=True, scales=_SCALES)
     return TrainingConfig(
         recipe="compact",
         model=model,
+        sampling=SamplingConfig(lesion_share=0.5, scales=_SCALES),
         episode=EpisodeConfig(
-            clicks=(1, 4),
+            clicks=(1, 6),
+            learned=2,
             policies=(("uniform", 0.5), ("deepest", 0.5)),
             mask_only_share=0.1,
-            prior_share=0.2,
-            box_share=0.15,
+            prior_share=0.3,
+            box_share=0.1,
         ),
-        batch_size=4,
+        batch_size=8,
         loop=LoopConfig(
             optimiser=OptimiserConfig(learning_rate=6e-4, weight_decay=0.02, betas=(0.9, 0.98)),
             schedule=ScheduleConfig(kind="cosine", warmup_steps=150),
@@ -120,8 +144,9 @@ def compact() -> TrainingConfig:
             precision="bfloat16",
             clip_norm=1.0,
             ema_decay=0.998,
-            validate_every=500,
+            validate_every=1000,
         ),
+        validation=ValidationConfig(samples=160, batch_size=8),
     )
 
 
@@ -164,6 +189,11 @@ RECIPES: Final[Mapping[str, Callable[[], TrainingConfig]]] = {
 
 
 def simulated_on_the_fly() -> FlyingConfig:
-    """Return what is simulated while training: FDG, PSMA and other uptake, many lesions."""
-    phantom = PhantomConfig(tracer="mixed", lesion_count=(8, 25))
-    return FlyingConfig(stream=StreamConfig(phantom=phantom))
+    """Return what is simulated while training: all tracers, many lesions, every fourth lane on a finer grid."""
+    phantom = PhantomConfig(tracer="mixed", lesions="mixed", lesion_count=(8, 25))
+    return FlyingConfig(
+        stream=StreamConfig(phantom=phantom, shape=(112, 80, 128)),
+        spacings_mm=(4.0, 4.0, 4.0, 2.5),
+        names=SIMULATED_TARGETS,
+        lanes=16,
+    )

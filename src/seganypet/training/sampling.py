@@ -20,6 +20,8 @@ from seganypet.training.sample import Sample
 # Voxels of a target's box that are looked at, at once, for one that is the target's.
 _GUESSES = 64
 _MOST_GUESSES = 32
+# Of a patch: how much of a finer one a target fills at most, and of one at scale 1 how much of a coarser one at least.
+_FILLED, _CROWDED = 0.75, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,10 @@ class SamplingConfig:
             first click places them.
         beside: The same for the other patches, as windows beside the first one lie.
         beside_share: Share of these.
-        zoom_share: Share of patches whose scale is changed.
+        scales: Factors of the working voxel's size that the network works at, 1 among them, as its description says.
+        scale_share: Chance of another scale than 1 for a target that fits one: a finer one where it fills at most
+            three quarters of a patch there, a coarser one where it is longer than half a patch at scale 1.
+        zoom_share: Share of patches whose scale is changed a little.
         zoom: Range of the change of the working voxel's size; above 1, a patch holds more of the body.
         uptake_scale: Standard deviation of the log of a factor on SUV (weight, dose and scanner differ).
         flips: Whether patches are flipped along each axis with a chance of a half.
@@ -46,8 +51,8 @@ class SamplingConfig:
 
     Raises:
         UsageError: A share outside 0 to 1, shares of manifests that do not make 1, a patch that would not hold its
-            point (`near` or `beside` above 0.45), a range of zoom that is none, a negative `uptake_scale`, or a
-            `box_jitter` outside 0 to 0.5.
+            point (`near` or `beside` above 0.45), scales without 1, a range of zoom that is none, a negative
+            `uptake_scale`, or a `box_jitter` outside 0 to 0.5.
     """
 
     hq_share: float | None = None
@@ -57,6 +62,8 @@ class SamplingConfig:
     near: float = 1 / 16
     beside: float = 3 / 8
     beside_share: float = 0.25
+    scales: tuple[float, ...] = (1.0,)
+    scale_share: float = 0.5
     zoom_share: float = 0.5
     zoom: tuple[float, float] = (0.75, 1.3)
     uptake_scale: float = 0.25
@@ -64,7 +71,14 @@ class SamplingConfig:
     box_jitter: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("hq_share", "lesion_share", "deepest_share", "beside_share", "zoom_share"):
+        for name in (
+            "hq_share",
+            "lesion_share",
+            "deepest_share",
+            "beside_share",
+            "scale_share",
+            "zoom_share",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value}; expected 0 to 1")
@@ -74,6 +88,8 @@ class SamplingConfig:
         for name in ("near", "beside"):
             if not 0 <= getattr(self, name) <= 0.45:
                 raise UsageError(f"{name} is {getattr(self, name)}; expected 0 to 0.45 of the patch")
+        if 1 not in self.scales or not all(0 < scale < math.inf for scale in self.scales):
+            raise UsageError(f"scales is {self.scales}; expected factors above 0, 1 among them")
         low, high = self.zoom
         if not 0 < low <= high < math.inf:
             raise UsageError(f"zoom is {self.zoom}; expected the lowest, then the highest factor, above 0")
@@ -102,7 +118,8 @@ def draw_sample(
     seed = int(rng.integers(2**63))
     by_depth = rng.random() < config.deepest_share
     point = _deepest(case, target) if by_depth else _random_voxel(case, target, rng)
-    zoom = float(rng.uniform(*config.zoom)) if rng.random() < config.zoom_share else 1.0
+    zoom = _scale(case, target, form, config, rng)
+    zoom *= float(rng.uniform(*config.zoom)) if rng.random() < config.zoom_share else 1.0
     reach = config.beside if rng.random() < config.beside_share else config.near
     offset = np.round(rng.uniform(-reach, reach, 3) * form.patch_size).astype(int)
     patch = cut(case, target, point, form.patch_size // 2 - offset, form, zoom=zoom)
@@ -121,6 +138,28 @@ def draw_sample(
         box=torch.tensor((box.ijk_min, box.ijk_max), dtype=torch.float32),
         seed=torch.tensor(seed),
     )
+
+
+def _scale(
+    case: CachedCase,
+    target: Target,
+    form: PatchFormat,
+    config: SamplingConfig,
+    rng: np.random.Generator,
+) -> float:
+    """Return the scale that a target is shown at: 1, or another one that its length fits."""
+    spacing_mm = np.linalg.norm(case.affine[:3, :3], axis=0)
+    length_mm = float(max(np.subtract(target.stop, target.start) * spacing_mm))
+    window_mm = form.patch_size * form.spacing_mm
+    fitting = [
+        scale
+        for scale in config.scales
+        if (scale < 1 and length_mm <= _FILLED * window_mm * scale)
+        or (scale > 1 and length_mm > _CROWDED * window_mm)
+    ]
+    if not fitting or rng.random() >= config.scale_share:
+        return 1.0
+    return fitting[int(rng.integers(len(fitting)))]
 
 
 def _tensor(array: npt.NDArray[Any]) -> torch.Tensor:

@@ -149,6 +149,21 @@ def test_previous_logits_are_fed_back_without_their_gradient():
     assert all(p.requires_grad for p in predictions)
 
 
+def test_of_an_iteration_some_predictions_are_learned_from_and_all_lead_to_clicks():
+    chosen = set()
+    for seed in range(20):
+        answers = [logits_of(cube(2, 4)).requires_grad_() for _ in range(4)]
+        model = Told(*answers)
+        predictions = run(model, batch(cube(2, 6)), episode(4, learned=2), seed=seed)
+        assert [c.shape[1] for c in model.coords] == [1, 2, 3, 4]
+        learned = tuple(at for at, p in enumerate(predictions) if p.requires_grad)
+        assert len(learned) == 2
+        chosen.add(learned)
+    assert {at for pair in chosen for at in pair} == {0, 1, 2, 3}
+    few = run(Told(*answers), batch(cube(2, 6)), episode(2, learned=2))
+    assert all(p.requires_grad for p in few)
+
+
 def test_predictions_come_back_at_the_patchs_resolution_and_logits_go_back_at_the_decoders():
     coarse = torch.arange(64.0).view(1, 1, 4, 4, 4) - 32
     model = Told(coarse, coarse, logits_size=4)

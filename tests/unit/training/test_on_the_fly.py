@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from seganypet.errors import UsageError
-from seganypet.phantom import PhantomConfig, StreamConfig
+from seganypet.errors import ImageReadError, UsageError
+from seganypet.phantom import PhantomConfig, StreamConfig, procedural_anatomy
 from seganypet.training import on_the_fly
 from seganypet.training.cases import Target
 from seganypet.training.cohort import read_cohort
@@ -128,8 +129,6 @@ def test_gives_up_where_no_block_holds_a_target():
 
 
 def test_balanced_choice_within_a_block():
-    import numpy as np
-
     def target(name, kind, volume_ml):
         return Target(name, kind, (1,), (0,) * 3, (9,) * 3, None, 9, volume_ml)
 
@@ -141,6 +140,56 @@ def test_balanced_choice_within_a_block():
         assert abs(np.mean(np.array(drawn) == volume_ml) - share) < 0.05
     assert {choose_target(targets[1:], 0.0, rng).kind for _ in range(5)} == {"lesion"}
     assert {choose_target(targets[:1], 1.0, rng).kind for _ in range(5)} == {"organ"}
+
+
+def test_lanes_have_voxel_sizes_in_turn():
+    config = replace(CONFIG, spacings_mm=(12.0, 8.0), lanes=3)
+    dataset = patches(config)
+    for lane, edge_mm in ((0, 12.0), (1, 8.0), (2, 12.0)):
+        case = dataset._blocks.case_from(lane, 0)
+        assert case.affine[0, 0] == edge_mm
+        assert case.suv.shape == STREAM.shape
+        assert dataset[lane].reference.any()
+
+
+def test_some_bodies_are_those_of_label_maps(monkeypatch, tmp_path):
+    path, made = tmp_path / "body.nii.gz", []
+    path.touch()
+
+    def noted(path, seed, *, spacing_mm):
+        made.append((path, tuple(spacing_mm)))
+        return procedural_anatomy(np.random.default_rng(seed), spacing_mm=spacing_mm)
+
+    monkeypatch.setattr(on_the_fly, "read_anatomy", noted)
+    config = replace(CONFIG, anatomies=(str(path),), given_share=0.5, patches_per_block=1)
+    dataset = patches(config)
+    one = [dataset[n] for n in range(24)]  # six bodies of each lane
+    assert 2 <= len(made) <= 10
+    assert set(made) == {(path, (12.0, 12.0, 12.0))}
+    again = patches(config)
+    assert all(same(again[n], one[n]) for n in (23, 5))
+
+
+def test_refuses_a_label_map_that_is_not_there():
+    with pytest.raises(ImageReadError, match=r"gone\.nii\.gz: no such label map"):
+        patches(replace(CONFIG, anatomies=("gone.nii.gz",)))
+
+
+def test_targets_are_those_of_the_configuration_or_of_the_recipe():
+    few = patches(replace(CONFIG, names=("liver", "lesion")))
+    assert {t.name for t in few._blocks.case_from(0, 0).targets} <= {"liver", "lesion"}
+    fewer = patches(replace(CONFIG, names=("liver", "lesion")), names=("lesion",))
+    assert {t.name for t in fewer._blocks.case_from(0, 0).targets} == {"lesion"}
+    with pytest.raises(UsageError, match="'livr': no simulated body has it"):
+        patches(replace(CONFIG, names=("livr",)))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"), [({"given_share": 1.5}, "given_share=1.5"), ({"spacings_mm": (0.5,)}, "spacing_mm")]
+)
+def test_refuses_settings_that_make_no_sense(change, text):
+    with pytest.raises(UsageError, match=text):
+        replace(CONFIG, **change)
 
 
 @pytest.mark.parametrize("name", ["patches_per_block", "lanes", "batch"])

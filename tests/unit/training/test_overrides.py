@@ -194,7 +194,7 @@ def test_text_that_would_be_read_as_something_else_is_shown_in_quotes():
     ("setting", "meant"),
     [
         ("steps=4", "loop.steps"),
-        ("learning_rte=1", "loop.optimiser.learning_rate"),
+        ("prompt_and_decoder_fctor=1", "loop.optimiser.prompt_and_decoder_factor"),
         ("lop.steps=4", "loop.steps"),
         ("loop.stepz=4", "loop.steps"),
         ("uncertainty_threshold=0.6", "cpcl.uncertainty_threshold"),

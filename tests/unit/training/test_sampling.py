@@ -205,6 +205,22 @@ def test_quality_and_truth_come_with_the_patch():
     assert torch.equal(exact.clean, exact.reference)
 
 
+def test_targets_are_shown_at_the_scales_that_their_length_fits():
+    """On patches of 64 mm: finer where it fills at most 24 mm of 32, coarser where it is longer than 32 mm."""
+    config, drawn = replace(PLAIN, scales=(0.5, 1.0, 2.0)), {}
+    for edge, fitting in ((4, {0.5, 1.0}), (7, {1.0}), (9, {1.0, 2.0})):
+        lesion = np.zeros((40,) * 3, np.uint8)
+        lesion[16 : 16 + edge, 18:21, 18:21] = 1
+        case = case_of(1.0 * lesion, lesions=lesion, affine=np.diag([4.0, 4, 4, 1]))
+        volumes = [int(draw(case, seed, config).reference.sum()) for seed in range(30)]
+        at_one = edge * 9
+        found = {min((0.5, 1.0, 2.0), key=lambda s, v=v: abs(v - at_one / s**3)) for v in volumes}
+        assert found == fitting
+        drawn[edge] = np.mean(np.array(volumes) == at_one)
+    assert drawn[7] == 1
+    assert 0.2 < drawn[4] < 0.8
+
+
 def test_same_randomness_gives_the_same_sample(thin):
     one, same, other = (draw(thin, seed, SamplingConfig()) for seed in (1, 1, 2))
     assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
@@ -224,6 +240,9 @@ def test_same_randomness_gives_the_same_sample(thin):
         ({"manifest_shares": ()}, "together 1"),
         ({"near": 0.5}, "near is 0.5"),
         ({"beside": -0.1}, "beside is -0.1"),
+        ({"scales": (0.5, 2.0)}, "1 among them"),
+        ({"scales": (1.0, 0.0)}, "above 0"),
+        ({"scale_share": 1.5}, "scale_share is 1.5"),
         ({"zoom": (1.3, 0.75)}, "zoom is"),
         ({"zoom": (0.0, 1.0)}, "zoom is"),
         ({"uptake_scale": -1.0}, "uptake_scale"),

@@ -37,7 +37,8 @@ def read(tmp_path) -> Callable[[Path], Callable[[str], Cohort]]:
 
 @pytest.fixture
 def recipe(tiny_recipe):
-    return replace(tiny_recipe, validation=ValidationConfig(samples=2))
+    sampling = replace(tiny_recipe.sampling, scales=(1.0,))
+    return replace(tiny_recipe, validation=ValidationConfig(samples=2), sampling=sampling)
 
 
 @pytest.fixture
