@@ -6,17 +6,20 @@ import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from seganypet.errors import PromptError, SegAnyPETWarning
 from seganypet.inference.boxes import holds_click, seen_from, voxels_in, windows_over
 from seganypet.inference.predictor import Predictor
-from seganypet.inference.prior import Prior
+from seganypet.inference.prior import Prior, Rough
 from seganypet.inference.regions import click_seeds, connected_to, stand_in
 from seganypet.inference.tiling import (
     LogitBox,
+    Logits,
     Start,
     apart,
     box_of,
@@ -26,13 +29,32 @@ from seganypet.inference.tiling import (
     open_neighbours,
     window_around,
 )
-from seganypet.preprocessing.cropping import crop_or_pad
+from seganypet.preprocessing.cropping import bounding_box, crop_or_pad
 from seganypet.preprocessing.orientation import Shape
 from seganypet.prompts import Box, Click, largest_component
 from seganypet.volume import BoolArray, FloatArray
 
 # More windows than any organ needs (a whole body at 4 mm has about 100): a target that leaks stops here.
 _MAX_WINDOWS = 64
+
+
+class Reach(NamedTuple):
+    """How far a target goes on the working grid.
+
+    Attributes:
+        low: First voxel along each axis.
+        high: One past the last voxel; as `low` where there is no target.
+        open: Whether it reaches the face of a window beyond which no window has looked.
+    """
+
+    low: Start
+    high: Start
+    open: bool
+
+    @property
+    def length(self) -> int:
+        """Voxels along the axis on which it goes farthest."""
+        return max(b - a for a, b in zip(self.low, self.high, strict=True))
 
 
 @dataclass(frozen=True)
@@ -43,13 +65,20 @@ class Evidence:
         placed: Clicks, in order, in voxels of the working grid.
         windows: What the decoder said, at its own resolution, by the window's first voxel.
         prior: Mask given by the reader.
+        rough: What another scale says, to be looked at more closely here.
         box: Box given by the reader, in voxels of the working grid.
     """
 
     placed: tuple[Click, ...] = ()
     windows: Mapping[Start, Tensor] = field(default_factory=dict)
     prior: Prior | None = None
+    rough: Rough | None = None
     box: Box | None = None
+
+    @property
+    def background(self) -> Logits | None:
+        """What is known where no window has looked."""
+        return self.prior if self.rough is None else self.rough
 
     @property
     def grows(self) -> bool:
@@ -74,7 +103,7 @@ class Growth:
         """Yield the logits of all windows: a box of the working grid for each group that lies apart."""
         for group in apart(state.windows, self._predictor.size):
             windows = {s: low_res for s, low_res in state.windows.items() if s in group}
-            yield self._merge(windows, *box_of(windows, self._predictor.size, self._shape), state.prior)
+            yield self._merge(windows, *box_of(windows, self._predictor.size, self._shape), state.background)
 
     def target(self, state: Evidence) -> list[LogitBox]:
         """Return the merged logits, negative wherever the prediction is not connected to a prompt."""
@@ -86,6 +115,29 @@ class Growth:
             for box, p, k in zip(boxes, predicted, kept, strict=True):
                 np.negative(box.logits, out=box.logits, where=p & ~k)
         return boxes
+
+    def reached(self, state: Evidence) -> Reach:
+        """Return how far the target goes, as far as it is connected to the prompts."""
+        boxes = [box for box in self.target(state) if (box.logits > 0).any()]
+        parts = [(box.start, bounding_box(box.logits > 0)) for box in boxes]
+        corners = [
+            [start[a] + part[a].start for a in range(3)] + [start[a] + part[a].stop for a in range(3)]
+            for start, part in parts
+            if part is not None
+        ]
+        if not corners:
+            return Reach((0, 0, 0), (0, 0, 0), open=False)
+        low, high = np.min(corners, axis=0)[:3], np.max(corners, axis=0)[3:]
+        return Reach(_voxel(low), _voxel(high), open=self._is_open(boxes, state))
+
+    def _is_open(self, boxes: Sequence[LogitBox], state: Evidence) -> bool:
+        """Return whether the target reaches the face of a window beyond which no window has looked."""
+        cube = (self._predictor.size,) * 3
+        return any(
+            self._open(box.crop(window, cube) > 0, window, state.windows)
+            for window in state.windows
+            for box in boxes
+        )
 
     def box(self, box: Box) -> dict[Start, Tensor]:
         """Return the windows that cover a box, decoded from its middle outwards, each shown its part of it.
@@ -106,23 +158,29 @@ class Growth:
             windows[window] = self._predictor.decode(window, clicks, previous, first=True, box=seen)
         return windows
 
-    def click(self, state: Evidence) -> dict[Start, Tensor]:
-        """Return the windows after the newest click: those that hold it decoded again, then grown."""
+    def click(self, state: Evidence, *, first: Start | None = None, grow: bool = True) -> dict[Start, Tensor]:
+        """Return the windows after the newest click: those that hold it decoded again, then grown.
+
+        Args:
+            state: With the newest click, and the windows before it.
+            first: Where the first window goes, if there is none yet; by default around the click.
+            grow: Whether neighbours are added while the target reaches the faces of windows.
+        """
         windows, refused = dict(state.windows), False
-        clicked = self._windows_of(state.placed[-1], windows)
+        clicked = [first] if first and not windows else self._windows_of(state.placed[-1], windows)
         queue, reached = deque(clicked), dict[Start, BoolArray]()
         while queue:
             window = queue.popleft()
-            first = window not in windows
-            if first and len(windows) >= _MAX_WINDOWS and window not in clicked:
+            new = window not in windows
+            if new and len(windows) >= _MAX_WINDOWS and window not in clicked:
                 refused = True
                 continue
             clicks, previous = self._prompts(window, windows, state, reached.pop(window, None))
             box = seen_from(window, state.box, self._predictor.size)
-            if first and box is None and not any(c.positive for c in clicks):
+            if new and box is None and not any(c.positive for c in clicks):
                 continue  # nothing is known here that a negative click could exclude
-            windows[window] = self._predictor.decode(window, clicks, previous, first=first, box=box)
-            if not state.grows:
+            windows[window] = self._predictor.decode(window, clicks, previous, first=new, box=box)
+            if not (grow and state.grows):
                 continue
             for neighbour, region in self._neighbours(window, clicks, windows, state):
                 if neighbour not in queue:
@@ -135,7 +193,7 @@ class Growth:
                 f"the target spans more than {_MAX_WINDOWS} windows: growth stopped; exclude with a negative "
                 "click, or, if it leaks everywhere, check that unit, weights and scan fit each other",
                 SegAnyPETWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
         return windows
 
@@ -217,15 +275,20 @@ class Growth:
         }
         cube = (size, size, size)
         if not near:
-            return None if state.prior is None else state.prior.crop(window, cube)
-        return self._merge(near, *box_of([window], size, self._shape), state.prior).crop(window, cube)
+            return None if state.background is None else state.background.crop(window, cube)
+        return self._merge(near, *box_of([window], size, self._shape), state.background).crop(window, cube)
 
     def _merge(
-        self, windows: Mapping[Start, Tensor], start: Start, size: Shape, prior: Prior | None
+        self, windows: Mapping[Start, Tensor], start: Start, size: Shape, prior: Logits | None
     ) -> LogitBox:
         """Return the logits of windows merged on a box; they are brought to the patch's resolution one by one."""
         logits = ((s, self._predictor.logits(low_res)) for s, low_res in windows.items())
         return merge(logits, start, size, prior)
+
+
+def _voxel(ijk: npt.NDArray[np.int_]) -> Start:
+    i, j, k = (int(n) for n in ijk)
+    return i, j, k
 
 
 def _seeds(box: LogitBox, state: Evidence) -> BoolArray:

@@ -9,15 +9,12 @@ import numpy as np
 from scipy.special import expit
 
 from seganypet.errors import GeometryError, PromptError, UsageError
-from seganypet.inference.boxes import on_grid, require_inside
-from seganypet.inference.growth import Evidence, Growth
-from seganypet.inference.predictor import Predictor
-from seganypet.inference.prior import Prior
+from seganypet.inference.boxes import require_inside
 from seganypet.inference.regions import voxel_of
+from seganypet.inference.scales import Found, Scales
 from seganypet.inference.tiling import LogitBox
 from seganypet.models.model import SegmentationModel
 from seganypet.preprocessing.model_grid import KNOWN_SHARE, ModelGrid
-from seganypet.preprocessing.working_image import WorkingImage
 from seganypet.prompts import Box, Click
 from seganypet.volume import BoolArray, FloatArray, Mask, Volume
 
@@ -29,17 +26,14 @@ class _State:
     Attributes:
         clicks: In the volume's own voxels, in order.
         box: Likewise.
-        evidence: What they led to, on the working grid.
+        prior: Mask given by the reader, on the volume's own grid.
+        found: What they led to.
     """
 
     clicks: tuple[Click, ...] = ()
     box: Box | None = None
-    evidence: Evidence = field(default_factory=Evidence)
-
-    @property
-    def prior(self) -> BoolArray | None:
-        """Mask given by the reader, on the volume's own grid."""
-        return None if self.evidence.prior is None else self.evidence.prior.mask.array
+    prior: BoolArray | None = None
+    found: Found = field(default_factory=Found)
 
 
 class Session:
@@ -66,9 +60,7 @@ class Session:
         Args:
             volume: In SUVbw.
         """
-        wanted = self.model.description
-        self._grid = ModelGrid.of(volume.affine, volume.shape, wanted.spacing_mm, wanted.orientation)
-        self._growth = Growth(Predictor(self.model, WorkingImage(volume.array, self._grid)))
+        self._scales = Scales(self.model, volume)
         self._volume = volume
         self._history, self._now = [_State()], 0
 
@@ -117,10 +109,8 @@ class Session:
             raise PromptError(
                 "the first click must be positive: it says what to segment; then exclude with negative"
             )
-        i, j, k = (float(c) for c in self._grid.to_model_ijk(click.ijk))
-        evidence = replace(state.evidence, placed=(*state.evidence.placed, Click((i, j, k), positive)))
-        evidence = replace(evidence, windows=self._growth.click(evidence))
-        self._push(replace(state, clicks=(*state.clicks, click), evidence=evidence))
+        clicks = (*state.clicks, click)
+        self._push(replace(state, clicks=clicks, found=self._scales.click(state.found, clicks)))
         return self.mask
 
     def add_click_mm(self, xyz_mm: Sequence[float], positive: bool = True) -> Mask:
@@ -145,8 +135,7 @@ class Session:
             )
         if not mask.array.any():
             raise PromptError("the mask to start from is empty; click instead")
-        prior = Prior(WorkingImage(mask.array, self._grid))
-        self._push(_State(evidence=Evidence(prior=prior)))
+        self._push(_State(prior=mask.array, found=self._scales.mask(mask)))
         return self.mask
 
     def add_box(self, ijk_min: Sequence[float], ijk_max: Sequence[float]) -> Mask:
@@ -171,8 +160,7 @@ class Session:
             )
         box = Box(tuple(ijk_min), tuple(ijk_max))  # type: ignore[arg-type]
         require_inside(box, self.volume.shape)
-        placed = on_grid(box, self._grid)
-        self._push(_State(box=box, evidence=Evidence(box=placed, windows=self._growth.box(placed))))
+        self._push(_State(box=box, found=self._scales.box(box)))
         return self.mask
 
     def undo(self) -> Mask:
@@ -213,8 +201,9 @@ class Session:
         state, probability = self._state, np.zeros(self.volume.shape, dtype=np.float32)
         if state.prior is not None:
             probability[state.prior] = 1.0
-        for merged in self._growth.merged(state.evidence):
-            self._restore_probability(merged, probability)
+        grid = self._scales.grid(state.found)
+        for merged in self._scales.merged(state.found):
+            _restore_probability(grid, merged, probability)
         return probability
 
     @property
@@ -225,15 +214,6 @@ class Session:
             p = np.clip(plane, 1e-7, 1 - 1e-7)
             plane[...] = -(p * np.log(p) + (1 - p) * np.log1p(-p))
         return entropy
-
-    def _restore_probability(self, merged: LogitBox, probability: FloatArray) -> None:
-        """Write what windows said into the volume's own grid, interpolated among known voxels only."""
-        merged.logits[~merged.known] = 0
-        slices, logits = self._grid.restore_values(merged.logits, merged.start)
-        _, share = self._grid.restore_values(merged.known.astype(np.float32), merged.start)
-        known = share >= KNOWN_SHARE
-        np.divide(logits, share, out=logits, where=known)
-        np.copyto(probability[slices], expit(logits, out=logits), where=known)
 
     @property
     def _state(self) -> _State:
@@ -247,9 +227,20 @@ class Session:
         """Return the thresholded prediction as far as it is connected to the prompts, with the clicks enforced."""
         state, shape = self._state, self.volume.shape
         mask = np.zeros(shape, dtype=np.bool_) if state.prior is None else state.prior.copy()
-        for target in self._growth.target(state.evidence):
-            self._grid.restore(target.logits, target.start, known=target.known, out=mask)
+        grid = self._scales.grid(state.found)
+        for target in self._scales.target(state.found):
+            grid.restore(target.logits, target.start, known=target.known, out=mask)
         for click in state.clicks:
             mask[voxel_of(click, shape)] = click.positive
         mask.setflags(write=False)
         return mask
+
+
+def _restore_probability(grid: ModelGrid, merged: LogitBox, probability: FloatArray) -> None:
+    """Write what windows said into the volume's own grid, interpolated among known voxels only."""
+    merged.logits[~merged.known] = 0
+    slices, logits = grid.restore_values(merged.logits, merged.start)
+    _, share = grid.restore_values(merged.known.astype(np.float32), merged.start)
+    known = share >= KNOWN_SHARE
+    np.divide(logits, share, out=logits, where=known)
+    np.copyto(probability[slices], expit(logits, out=logits), where=known)

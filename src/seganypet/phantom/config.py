@@ -41,6 +41,7 @@ class PhantomConfig:
         spacing_mm: Voxel size along x, y, z, in mm; None: as the scanner writes it. A given anatomy keeps its own.
         as_written: Axes and voxel order as the scanner's series has them; otherwise RAS+.
         tracer: A tracer, "random" (any tissue, any uptake), or "mixed": one of them per case.
+        without: Tracers that "mixed" leaves out, to test on what training never saw.
         lesions: Name of a preset of `PRESETS`, or "mixed": one that goes with the tracer.
         lesion_count: Fewest and most lesions; None: as the preset has it.
         scanner: Name of a scanner or group of `PROTOCOLS`.
@@ -57,6 +58,7 @@ class PhantomConfig:
     spacing_mm: tuple[float, float, float] | None = (4.0, 4.0, 4.0)
     as_written: bool = False
     tracer: TracerChoice = "fdg"
+    without: tuple[Tracer, ...] = ()
     lesions: str = "random"
     lesion_count: tuple[int, int] | None = None
     scanner: str = "mixed"
@@ -68,6 +70,9 @@ class PhantomConfig:
     def __post_init__(self) -> None:
         if self.tracer not in (*TRACERS, "mixed"):
             raise UsageError(f"tracer {self.tracer!r}; expected one of {', '.join(TRACERS)} or mixed")
+        shares = dict(_TRACER_SHARES)
+        if not set(self.without) < set(shares):
+            raise UsageError(f"without {self.without}; expected some of {', '.join(shares)}, not all of them")
         if self.lesions not in (*PRESETS, "mixed"):
             raise UsageError(f"lesions {self.lesions!r}; expected one of {', '.join(PRESETS)} or mixed")
         protocols_named(self.scanner)
@@ -90,8 +95,11 @@ class PhantomConfig:
         """Return the tracer of one case."""
         if self.tracer != "mixed":
             return self.tracer
-        tracers = [tracer for tracer, _ in _TRACER_SHARES]
-        return tracers[int(rng.choice(len(tracers), p=[share for _, share in _TRACER_SHARES]))]
+        shares = {tracer: share for tracer, share in _TRACER_SHARES if tracer not in self.without}
+        tracers = list(shares)
+        return tracers[
+            int(rng.choice(len(tracers), p=np.array(list(shares.values())) / sum(shares.values())))
+        ]
 
     def draw_preset(self, tracer: Tracer, rng: np.random.Generator) -> str:
         """Return the lesion preset of one case."""

@@ -41,6 +41,9 @@ SIMULATED_TARGETS: Final = (
 )
 """What our own weights learn from simulated bodies: what readers click, and other parts of many shapes."""
 
+UNSEEN_TRACER: Final = "dotatate"
+"""What our own weights never learn from, to be tested on."""
+
 PETS_5K_ORGANS: Final = ("liver", "kidney_left", "kidney_right", "heart", "spleen")
 """The five organs that P1 trains on."""
 
@@ -189,11 +192,12 @@ RECIPES: Final[Mapping[str, Callable[[], TrainingConfig]]] = {
 
 
 def simulated_on_the_fly() -> FlyingConfig:
-    """Return what is simulated while training: all tracers, many lesions, every fourth lane on a finer grid."""
-    phantom = PhantomConfig(tracer="mixed", lesions="mixed", lesion_count=(8, 25))
+    """Return what is simulated while training: many lesions, every fourth lane on a finer grid, tracers but one."""
+    phantom = PhantomConfig(tracer="mixed", without=(UNSEEN_TRACER,), lesions="mixed", lesion_count=(8, 25))
     return FlyingConfig(
         stream=StreamConfig(phantom=phantom, shape=(112, 80, 128)),
         spacings_mm=(4.0, 4.0, 4.0, 2.5),
         names=SIMULATED_TARGETS,
         lanes=16,
+        patches_per_block=40,
     )
