@@ -14,8 +14,8 @@ CONNECTED_CHANNELS = 3
 """Maps that `connected_maps` returns."""
 # In log(1 + SUV), so that a difference of 0.25 counts as 1/e similar.
 _SHARPNESS = 4.0
-# Voxels of half resolution that a path may be long.
-_REACH = 32
+# Times that values are carried along all axes: enough for all but the most winding paths.
+_SWEEPS = 4
 _NONE = float("inf")
 
 
@@ -69,19 +69,20 @@ def _drawn(half: Tensor, values: Tensor, voxels: Tensor, chosen: Tensor) -> Tens
 
 
 def _reconstructed(seeds: Tensor, limits: Tensor) -> Tensor:
-    """Return what seeds grow to under limits: each step the highest of the 26 neighbours, at most the limit."""
-    for _ in range(_REACH):
-        for axis in (-3, -2, -1):
-            seeds = _dilated(seeds, axis)
-        seeds = torch.minimum(seeds, limits)
+    """Return what seeds [B, C, I, J, K] grow to under limits, through voxels that share a face.
+
+    A sweep carries a value along a whole axis; a path that winds needs several. The planes of a sweep are small, so
+    that on a CPU they stay in its cache.
+    """
+    sweeps = [(axis, limits.movedim(axis, 0).contiguous().unbind()) for axis in (-3, -2, -1)]
+    for _ in range(_SWEEPS):
+        for axis, limit in sweeps:
+            along = seeds.movedim(axis, 0).contiguous()
+            planes = along.unbind()
+            for order in (range(1, len(planes)), range(len(planes) - 2, -1, -1)):
+                for at in order:
+                    before = planes[at - order.step]
+                    torch.maximum(planes[at], before, out=planes[at])
+                    torch.minimum(planes[at], limit[at], out=planes[at])
+            seeds = along.movedim(0, axis)
     return seeds
-
-
-def _dilated(maps: Tensor, axis: int) -> Tensor:
-    """Return the highest of each voxel and its two neighbours along an axis; much faster than pooling on a CPU."""
-    count = maps.shape[axis] - 1
-    dilated = maps.clone()
-    for ahead in (0, 1):
-        part, neighbour = dilated.narrow(axis, ahead, count), maps.narrow(axis, 1 - ahead, count)
-        torch.maximum(part, neighbour, out=part)
-    return dilated
