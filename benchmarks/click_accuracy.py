@@ -40,9 +40,11 @@ BASELINES: dict[str, Callable[[], ClickMethod]] = {
 }
 
 
-def model_of(weights: str, passes: tuple[int, int] | None, scales: tuple[float, ...] | None) -> ClickMethod:
+def model_of(
+    weights: str, precision: str, passes: tuple[int, int] | None, scales: tuple[float, ...] | None
+) -> ClickMethod:
     """Return a model as a method."""
-    model = load_model(weights)
+    model = load_model(weights, precision=precision)
     if passes:
         model.description = replace(model.description, passes=passes)
     if scales:
@@ -121,6 +123,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--passes", type=int, nargs=2, help="decoder passes on a new window, and after later clicks"
     )
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--scales", type=float, nargs="+", help="scales to use, of those that were learned")
     parser.add_argument(
         "--random-first", action="store_true", help="first click on a random voxel of the target"

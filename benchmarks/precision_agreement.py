@@ -1,6 +1,6 @@
 """Masks in bfloat16 beside those in float32: same weights, same clicks. About two minutes with the defaults.
 
-    python benchmarks/precision_agreement.py --phantoms 4 --tumours ../shared/data/sts_crops
+    python benchmarks/precision_agreement.py --cases 4
 
 The baseline is float32, in the same run. Clicks are the deepest voxel of the target, then that of the largest error of
 the float32 mask.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from click_accuracy import FIRST_SEED, phantoms, tumours
+from protocol_cases import cases
 from seganypet.evaluation import dice
 from seganypet.inference import Session
 from seganypet.models.weights import load_model
@@ -45,21 +45,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--phantoms", type=int, default=4, help="number of simulated scans")
-    parser.add_argument("--tumours", type=Path, help="folder of the real tumours")
+    parser.add_argument("--cases", type=int, default=4, help="simulated scans, besides the real tumours")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the shared data")
     parser.add_argument("--weights", default="default")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     precisions = ("float32", "bfloat16")
     sessions = [Session(load_model(arguments.weights, precision=p)) for p in precisions]
-    cases = [phantoms(range(FIRST_SEED, FIRST_SEED + arguments.phantoms), None, 8)]
-    cases += [tumours(arguments.tumours)] if arguments.tumours else []
+    makers = [
+        maker for name in ("bodies", "tumours") for maker in cases(name, arguments.data, arguments.cases)
+    ]
     rows: list[tuple[int, float, float, float]] = []
-    for _, volume, targets in (item for source in cases for item in source):
+    for case in (maker() for maker in makers):
         for session in sessions:
-            session.set_volume(volume)
-        for _, target in targets:
-            for click, (full, short) in enumerate(masks(sessions, target, volume), start=1):
+            session.set_volume(case.volume)
+        for _, target in case.targets:
+            for click, (full, short) in enumerate(masks(sessions, target, case.volume), start=1):
                 rows.append((click, dice(short, full), dice(full, target), dice(short, target)))
     print(
         "| clicks | targets | Dice between them: median, 5th percentile, least | to the reference: float32, bfloat16 |"

@@ -45,7 +45,7 @@ ROOMS = {
     "training": Room(
         {"models", "preprocessing", "prompts", "io", "phantom"}, {*_NUMBERS, *_TABLES, "monai", "safetensors"}
     ),
-    "evaluation": Room(_INFERENCE, {*_NUMBERS, *_TABLES}),
+    "evaluation": Room(_INFERENCE, {*_NUMBERS, *_TABLES, "skimage"}),
     "analysis": Room({"io"}, {"numpy", "scipy", "networkx", *_TABLES}),
     "app": Room(
         _INFERENCE | {"analysis"}, {"numpy", "torch", "fastapi", "uvicorn", "starlette", "pydantic", "rich"}
