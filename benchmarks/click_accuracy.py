@@ -92,7 +92,7 @@ def main() -> None:
     methods: dict[str, Callable[[], ClickMethod]] = {
         Path(weights).stem
         if weights.endswith(".safetensors") and weights.count("/") == 0
-        else weights: partial(model_of, weights, arguments.passes, arguments.scales)
+        else weights: partial(model_of, weights, arguments.precision, arguments.passes, arguments.scales)
         for weights in arguments.weights
     }
     methods |= {name: BASELINES[name] for name in arguments.baselines}

@@ -53,3 +53,13 @@ def test_refuses_the_folder_of_another_manifest(tmp_path, source, monkeypatch):
 def test_refuses_a_folder_without_crops(tmp_path):
     with pytest.raises(ManifestError, match="give the folder of the crops"):
         rows_of(tmp_path)
+
+
+def test_folds_validate_on_every_patient_once(tmp_path):
+    for patient in range(2, 11):
+        folder = tmp_path / f"STS_{patient:03d}"
+        folder.mkdir()
+        (folder / "pet_suv.nii.gz").touch()
+    left_out = [row.case for n in (1, 2, 3) for row in rows_of(tmp_path, (n, 3)) if row.split == "val"]
+    assert sorted(left_out) == [f"STS_{patient:03d}" for patient in range(2, 11)]
+    assert sum(row.split == "train" for row in rows_of(tmp_path, (1, 3))) == 6

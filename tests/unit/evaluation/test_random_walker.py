@@ -20,7 +20,7 @@ def two_blocks() -> Volume:
     """Two hot blocks with a warm seam between them, in a body of SUV 1."""
     suv = np.ones((40, 30, 30), np.float32)
     suv[10:16, 12:18, 12:18] = 8.0
-    suv[16, 12:18, 12:18] = 5.0
+    suv[16, 12:18, 12:18] = 7.5
     suv[17:23, 12:18, 12:18] = 8.0
     return Volume(suv, AFFINE)
 
