@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seganypet.errors import PromptError, SegAnyPETWarning
 from seganypet.inference.boxes import holds_click, seen_from, voxels_in, windows_over
+from seganypet.inference.corrections import corrected
 from seganypet.inference.predictor import Predictor
 from seganypet.inference.prior import Prior, Rough
 from seganypet.inference.regions import click_seeds, connected_to, stand_in
@@ -179,7 +180,10 @@ class Growth:
             box = seen_from(window, state.box, self._predictor.size)
             if new and box is None and not any(c.positive for c in clicks):
                 continue  # nothing is known here that a negative click could exclude
-            windows[window] = self._predictor.decode(window, clicks, previous, first=new, box=box)
+            decoded = self._predictor.decode(window, clicks, previous, first=new, box=box)
+            windows[window] = (
+                decoded if new else self._corrected(windows[window], decoded, window, state.placed[-1])
+            )
             if not (grow and state.grows):
                 continue
             for neighbour, region in self._neighbours(window, clicks, windows, state):
@@ -196,6 +200,13 @@ class Growth:
                 stacklevel=5,
             )
         return windows
+
+    def _corrected(self, before: Tensor, after: Tensor, window: Start, newest: Click) -> Tensor:
+        """Return the logits of a window that was decoded again for the newest click."""
+        size = self._predictor.size
+        if not self._predictor.model.description.local or not holds(window, newest.ijk, size):
+            return after
+        return corrected(before, after, _moved(newest, window), size)
 
     def _windows_of(self, click: Click, windows: Mapping[Start, Tensor]) -> list[Start]:
         """Return the windows that hold a click well inside, or else the nearest one on the windows' lattice."""

@@ -27,6 +27,7 @@ from seganypet.volume import Mask, Volume
 # How much of a finer window a target may fill, along its longest axis, to be looked at there.
 _FILLED = 0.6
 _OWN = 1.0
+MOST = 1.25
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,12 @@ class Scales:
             again = self._clicked(found, clicks, grow=False)
             if not self._reached(again).open:
                 return again
-        first = not found.evidence
-        found = self._clicked(replace(found, shown=_OWN), clicks, grow=not first or self._coarser is None)
+        if found.shown > _OWN:
+            return self._clicked(found, clicks)
+        found = self._clicked(replace(found, shown=_OWN), clicks, grow=self._coarser is None)
         reach = self._reached(found)
-        if first and reach.open and self._coarser is not None:
-            found = self._from_afar(found, clicks, self._coarser)
-            reach = self._reached(found)
+        if reach.open and self._coarser is not None:
+            return self._from_afar(found, clicks, self._coarser)
         return self._closer(found, clicks, reach)
 
     def mask(self, mask: Mask) -> Found:
@@ -140,8 +141,10 @@ class Scales:
         return found.with_(found.shown, replace(state, windows=windows))
 
     def _from_afar(self, found: Found, clicks: Sequence[Click], scale: float) -> Found:
-        """Return what a coarser scale shows of a target, then looked at window by window on the network's own."""
+        """Return what a coarser scale shows of a target; one that takes few windows of the own is looked at there."""
         seen = self._clicked(found.with_(scale, Evidence()), clicks)
+        if self._reached(seen).length * scale > MOST * self._size:
+            return seen
         rough = self._as_rough(seen, _OWN)
         return self._clicked(seen.with_(_OWN, Evidence(rough=rough)), clicks)
 

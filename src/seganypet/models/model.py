@@ -72,6 +72,7 @@ class ModelDescription:
         prompt_policy: Whether the decoder gets all clicks so far, or the newest with the previous logits.
         passes: How often the decoder runs on a window it sees for the first time, and after each later click; its
             logits are fed back in between, so that a large target can unfold from one click.
+        local: Whether a further click changes no more than the part of the mask that it lies in.
         boxes: Whether box prompts were trained.
         bfloat16: Whether masks computed in bfloat16 were seen to agree with those in float32: only then does
             precision "auto" use it.
@@ -99,6 +100,7 @@ class ModelDescription:
     orientation: str = "RAS"
     scales: tuple[float, ...] = (1.0,)
     passes: tuple[int, int] = (1, 1)
+    local: bool = False
     boxes: bool = False
     bfloat16: bool = False
     licence: str = "unknown"
@@ -111,7 +113,7 @@ class ModelDescription:
     assumed: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for name in ("boxes", "bfloat16"):
+        for name in ("local", "boxes", "bfloat16"):
             if not isinstance(getattr(self, name), bool):
                 raise WeightsError(f"{name} is {getattr(self, name)!r}; expected true or false")
         for name in ("name", "architecture", "licence", "date", "sha256", "intended_use"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -40,7 +42,8 @@ class FlyingConfig:
         stream: What is simulated.
         spacings_mm: Edges of the blocks' voxels, in mm, by lane in turn: the second lane has the second of them. Blocks
             have the same number of voxels, so finer ones show less of a body. Empty: that of `stream`.
-        names: What is a target, "lesion" for the lesions; empty for the organs of `targets.ORGANS` and all lesions.
+        names: What is a target, "lesion" for the lesions; empty for the organs of `targets.ORGANS` and all lesions. An
+            organ that is named twice is drawn twice as often.
         anatomies: Files of organ label maps, as `seganypet simulate --anatomy` takes them.
         given_share: Share of bodies that are made from one of these, at random sizes and in random postures; the others
             are procedural.
@@ -127,24 +130,31 @@ class SimulatedPatches(Dataset[Sample]):
         )
         case = self._blocks.case_from(lane, at)
         rng = rng_of(self.seed, Use.SIMULATED_SAMPLE, number)
-        target = choose_target(case.targets, self.sampling.lesion_share, rng)
+        target = choose_target(case.targets, self.sampling.lesion_share, rng, self._blocks.often)
         return draw_sample(case, target, self.form, self.sampling, rng)
 
 
-def choose_target(targets: Sequence[Target], lesion_share: float | None, rng: np.random.Generator) -> Target:
+def choose_target(
+    targets: Sequence[Target],
+    lesion_share: float | None,
+    rng: np.random.Generator,
+    often: Mapping[str, int] = MappingProxyType({}),
+) -> Target:
     """Return a lesion or an organ of one case, balanced as among the cases of a cohort; see `balance`.
 
     Args:
         targets: One or more.
         lesion_share: Chance of a lesion where there is a choice; None: by number of targets.
         rng: Source of randomness.
+        often: How often organs are drawn, relative to those that are not in it.
     """
     organs = [target for target in targets if target.kind == "organ"]
     lesions = len(targets) - len(organs)
     share = lesions / len(targets) if lesion_share is None else lesion_share
     if lesions and (not organs or rng.random() < share):
         return targets[draw_lesion(lesions_by_size(targets), rng)]
-    return organs[rng.integers(len(organs))]
+    until = np.cumsum([often.get(target.name, 1) for target in organs])
+    return organs[int(np.searchsorted(until, rng.random() * until[-1], side="right"))]
 
 
 class _Blocks:
@@ -161,7 +171,7 @@ class _Blocks:
                 raise UsageError(
                     f"target {name!r}: no simulated body has it; check the name, or use a manifest"
                 )
-        self._names = tuple(names)
+        self._names, self.often = tuple(names), Counter(names)
         self._organs = {name: ids for name, ids in groups.items() if name in (names or ORGANS)}
         self._bodies: dict[int, _Body] = {}
         self._kept: dict[int, dict[tuple[int, int], list[CachedCase]]] = {}

@@ -355,6 +355,13 @@ def test_refuses_a_description_of_another_form(saved, field, value):
         load_model(saved)
 
 
+@pytest.mark.parametrize("scales", [[0.5, 2.0], [1.0, 0.0], [1.0, "2"]])
+def test_refuses_impossible_scales(saved, scales):
+    describe(saved, scales=scales)
+    with pytest.raises(WeightsError, match=r"tiny\.json: scales is .* 1 among them"):
+        load_model(saved)
+
+
 @pytest.mark.parametrize("passes", [[0, 1], [1], [1, 99], [1.5, 1]])
 def test_refuses_impossible_passes(saved, passes):
     describe(saved, passes=passes)

@@ -142,6 +142,13 @@ def test_balanced_choice_within_a_block():
     assert {choose_target(targets[:1], 1.0, rng).kind for _ in range(5)} == {"organ"}
 
 
+def test_organs_named_more_often_are_drawn_more_often():
+    targets = [Target(name, "organ", (1,), (0,) * 3, (9,) * 3, None, 9, 1.0) for name in ("liver", "aorta")]
+    rng = np.random.default_rng(0)
+    drawn = [choose_target(targets, None, rng, {"liver": 3}).name for _ in range(2000)]
+    assert abs(drawn.count("liver") / 2000 - 0.75) < 0.05
+
+
 def test_lanes_have_voxel_sizes_in_turn():
     config = replace(CONFIG, spacings_mm=(12.0, 8.0), lanes=3)
     dataset = patches(config)
