@@ -27,7 +27,6 @@ from seganypet.volume import Mask, Volume
 # How much of a finer window a target may fill, along its longest axis, to be looked at there.
 _FILLED = 0.6
 _OWN = 1.0
-MOST = 1.25
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,6 @@ class Scales:
             scale: Growth(Predictor(model, WorkingImage(volume.array, grid)))
             for scale, grid in self.grids.items()
         }
-        self._finer = max((scale for scale in wanted.scales if scale < _OWN), default=None)
-        self._coarser = min((scale for scale in wanted.scales if scale > _OWN), default=None)
 
     def click(self, found: Found, clicks: Sequence[Click]) -> Found:
         """Return what is known after the newest click.
@@ -83,16 +80,16 @@ class Scales:
         """
         if found.fixed:
             return self._clicked(found, clicks)
-        if found.shown != _OWN and self._holds_newest(found, clicks):
-            again = self._clicked(found, clicks, grow=False)
-            if not self._reached(again).open:
-                return again
-        if found.shown > _OWN:
-            return self._clicked(found, clicks)
-        found = self._clicked(replace(found, shown=_OWN), clicks, grow=self._coarser is None)
+        if not found.evidence or (found.shown < _OWN and not self._holds_newest(found, clicks)):
+            found = replace(found, shown=_OWN)
+        found = self._clicked(found, clicks, grow=self._next(found.shown, up=True) is None)
         reach = self._reached(found)
-        if reach.open and self._coarser is not None:
-            return self._from_afar(found, clicks, self._coarser)
+        while reach.open and (coarser := self._next(found.shown, up=True)):
+            # One click says too little for its window to be believed.
+            rough = self._as_rough(found, coarser) if len(clicks) > 1 else None
+            seen = found.with_(coarser, Evidence(rough=rough))
+            found = self._clicked(seen, clicks, grow=self._next(coarser, up=True) is None)
+            reach = self._reached(found)
         return self._closer(found, clicks, reach)
 
     def mask(self, mask: Mask) -> Found:
@@ -140,24 +137,27 @@ class Scales:
         windows = self._growth[found.shown].click(state, first=first, grow=grow)
         return found.with_(found.shown, replace(state, windows=windows))
 
-    def _from_afar(self, found: Found, clicks: Sequence[Click], scale: float) -> Found:
-        """Return what a coarser scale shows of a target; one that takes few windows of the own is looked at there."""
-        seen = self._clicked(found.with_(scale, Evidence()), clicks)
-        if self._reached(seen).length * scale > MOST * self._size:
-            return seen
-        rough = self._as_rough(seen, _OWN)
-        return self._clicked(seen.with_(_OWN, Evidence(rough=rough)), clicks)
-
     def _closer(self, found: Found, clicks: Sequence[Click], reach: Reach) -> Found:
-        """Return what a finer scale shows of a target, if it is small enough for a window there."""
-        scale = self._finer
-        if scale is None or not 0 < reach.length * _OWN <= _FILLED * self._size * scale:
-            return found
-        middle = (np.add(reach.low, reach.high) / 2) * (_OWN / scale) - 0.5
-        i, j, k = (round(float(c)) - self._size // 2 for c in middle)
-        rough = Evidence(rough=self._as_rough(found, scale))
-        closer = self._clicked(found.with_(scale, rough), clicks, first=(i, j, k), grow=False)
-        return found if self._reached(closer).open else closer
+        """Return what finer scales show of a target, as long as it is small enough for a window there."""
+        while (finer := self._next(found.shown, up=False)) and self._fits(reach.length * found.shown, finer):
+            middle = (np.add(reach.low, reach.high) / 2) * (found.shown / finer) - 0.5
+            i, j, k = (round(float(c)) - self._size // 2 for c in middle)
+            seen = found.with_(finer, Evidence(rough=self._as_rough(found, finer)))
+            closer = self._clicked(seen, clicks, first=(i, j, k), grow=False)
+            reach = self._reached(closer)
+            if reach.open:
+                break
+            found = closer
+        return found
+
+    def _next(self, scale: float, *, up: bool) -> float | None:
+        """Return the next coarser scale, or the next finer one."""
+        beyond = [other for other in self.grids if (other > scale if up else other < scale)]
+        return (min if up else max)(beyond, default=None)
+
+    def _fits(self, length: float, scale: float) -> bool:
+        """Return whether a target of a length, in voxels of the network's own grid, fits into a window of a scale."""
+        return 0 < length <= _FILLED * self._size * scale
 
     def _as_rough(self, found: Found, scale: float) -> Rough:
         return Rough(list(self.merged(found)), scale / found.shown)
@@ -180,8 +180,9 @@ class Scales:
 
     def _scale_of(self, box: Box) -> float:
         """Return the scale that a box in the volume's own voxels is looked at on."""
-        if self._finer is None:
+        finer = self._next(_OWN, up=False)
+        if finer is None:
             return _OWN
-        placed = on_grid(box, self.grids[self._finer])
+        placed = on_grid(box, self.grids[finer])
         length = max(b - a + 1 for a, b in zip(placed.ijk_min, placed.ijk_max, strict=True))
-        return self._finer if length <= _FILLED * self._size else _OWN
+        return finer if self._fits(length * finer, finer) else _OWN
