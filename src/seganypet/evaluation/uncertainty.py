@@ -1,11 +1,11 @@
-"""Whether a map of uncertainty finds the errors: risk against coverage, and the Dice that a mask may expect."""
+"""Whether a map of uncertainty finds the errors: risk against coverage."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from seganypet.errors import GeometryError, ImageValueError
+from seganypet.errors import GeometryError
 from seganypet.volume import BoolArray, FloatArray
 
 
@@ -33,25 +33,6 @@ def risk_coverage_area(uncertainty: FloatArray, wrong: BoolArray) -> tuple[float
     spread = np.bincount(group, weights=sorted_) / counts  # of equals, none comes first
     rate = float(sorted_.mean())
     return _area(spread[group]), _area(np.sort(sorted_)), rate
-
-
-def expected_dice(probability: FloatArray, mask: BoolArray) -> float:
-    """Return the Dice that a mask may expect if the probabilities are right: 2 Σ p m / (Σ p + Σ m).
-
-    Args:
-        probability: Of the target, [I, J, K], 0 to 1.
-        mask: The prediction, of the same shape.
-
-    Raises:
-        GeometryError: The shapes differ.
-        ImageValueError: There is neither mask nor probability.
-    """
-    if probability.shape != mask.shape:
-        raise GeometryError(f"probability of shape {probability.shape} and mask of shape {mask.shape}")
-    total = float(probability.sum(dtype=np.float64)) + int(np.count_nonzero(mask))
-    if total == 0:
-        raise ImageValueError("probability and mask are empty: no Dice can be expected")
-    return 2 * float(probability[mask].sum(dtype=np.float64)) / total
 
 
 def _area(wrong: npt.NDArray[np.float64]) -> float:

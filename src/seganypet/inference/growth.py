@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 from torch import Tensor
 
 from seganypet.errors import PromptError, SegAnyPETWarning
 from seganypet.inference.boxes import holds_click, seen_from, voxels_in, windows_over
+from seganypet.inference.certainty import expected_dice
 from seganypet.inference.corrections import corrected
 from seganypet.inference.predictor import Predictor
 from seganypet.inference.prior import Prior, Rough
@@ -130,6 +132,16 @@ class Growth:
             return Reach((0, 0, 0), (0, 0, 0), open=False)
         low, high = np.min(corners, axis=0)[:3], np.max(corners, axis=0)[3:]
         return Reach(_voxel(low), _voxel(high), open=self._is_open(boxes, state))
+
+    def certainty(self, state: Evidence) -> float:
+        """Return the Dice that the target may expect, by the probabilities in its windows; 0 without a target."""
+        probability = [expit(box.logits) for box in self.merged(state)]
+        mask = [box.logits > 0 for box in self.target(state)]
+        if not any(part.any() for part in mask):
+            return 0.0
+        return expected_dice(
+            *(np.concatenate([part.ravel() for part in parts]) for parts in (probability, mask))
+        )
 
     def _is_open(self, boxes: Sequence[LogitBox], state: Evidence) -> bool:
         """Return whether the target reaches the face of a window beyond which no window has looked."""

@@ -1,8 +1,8 @@
 """A target at several scales: where to look next, and which scale's mask is shown.
 
-A click is looked at on the network's own grid. A target that leaves its window is seen whole on a coarser grid first,
-then window by window on this one; a target that fills little of its window is looked at again on a finer grid. With a
-mask or a box to start from, the scale follows from their size and stays.
+A click is looked at on the network's own grid. A target that leaves its window is looked at on a coarser grid, whose
+window holds more of it, so that a later click speaks of all of it; a target that fills little of its window is looked
+at again on a finer grid. With a mask or a box to start from, the scale follows from their size and stays.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from seganypet.volume import Mask, Volume
 # How much of a finer window a target may fill, along its longest axis, to be looked at there.
 _FILLED = 0.6
 _OWN = 1.0
+# How much higher the expected Dice on a coarser scale must be to be believed; see docs/experiments.md.
+_SURER = 0.15
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Scales:
             return self._clicked(found, clicks)
         if not found.evidence or (found.shown < _OWN and not self._holds_newest(found, clicks)):
             found = replace(found, shown=_OWN)
+        first = not found.evidence
         found = self._clicked(found, clicks, grow=self._next(found.shown, up=True) is None)
         reach = self._reached(found)
         while reach.open and (coarser := self._next(found.shown, up=True)):
@@ -90,7 +93,8 @@ class Scales:
             seen = found.with_(coarser, Evidence(rough=rough))
             found = self._clicked(seen, clicks, grow=self._next(coarser, up=True) is None)
             reach = self._reached(found)
-        return self._closer(found, clicks, reach)
+        found = self._closer(found, clicks, reach)
+        return self._from_afar(found, clicks) if first else found
 
     def mask(self, mask: Mask) -> Found:
         """Return what is known from a mask on the volume's own grid, which is not empty."""
@@ -149,6 +153,19 @@ class Scales:
                 break
             found = closer
         return found
+
+    def _from_afar(self, found: Found, clicks: Sequence[Click]) -> Found:
+        """Return what coarser scales show of a target where that is surer by far: an organ taken for a part of it."""
+        shown, certainty = found, self._certainty(found) + _SURER
+        for scale in sorted(set(self.grids) - set(found.evidence)):
+            if scale > _OWN:
+                seen = self._clicked(found.with_(scale, Evidence()), clicks, grow=False)
+                if self._certainty(seen) > certainty and not self._reached(seen).open:
+                    shown, certainty = seen, self._certainty(seen)
+        return shown
+
+    def _certainty(self, found: Found) -> float:
+        return self._growth[found.shown].certainty(found.now())
 
     def _next(self, scale: float, *, up: bool) -> float | None:
         """Return the next coarser scale, or the next finer one."""

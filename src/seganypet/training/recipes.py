@@ -56,8 +56,8 @@ UNSEEN_TRACER: Final = "dotatate"
 PETS_5K_ORGANS: Final = ("liver", "kidney_left", "kidney_right", "heart", "spleen")
 """The five organs that P1 trains on."""
 
-# The compact network works on 2, 4 and 8 mm.
-_SCALES: Final = (0.5, 1.0, 2.0)
+# The compact network works on 2, 4, 6 and 8 mm.
+_SCALES: Final = (0.5, 1.0, 1.5, 2.0)
 
 # Patches flipped on three axes and not changed otherwise [P2 Methods]; centred on the first click, any voxel of the
 # target, as a reader's first click places them (the released code centres them on the label's box).

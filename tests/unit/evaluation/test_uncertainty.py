@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from seganypet.errors import GeometryError, ImageValueError
-from seganypet.evaluation.uncertainty import expected_dice, risk_coverage_area
+from seganypet.errors import GeometryError
+from seganypet.evaluation.uncertainty import risk_coverage_area
 
 
 def test_area_by_hand():
@@ -43,19 +43,8 @@ def test_no_map_is_better_than_the_errors_themselves(pair):
     assert best <= rate + 1e-9
 
 
-def test_expected_dice_by_hand():
-    probability = np.array([0.9, 0.6, 0.3, 0.2]).reshape(1, 2, 2).astype(np.float32)
-    assert expected_dice(probability, probability > 0.5) == pytest.approx(2 * 1.5 / (2.0 + 2))
-    sure = (probability > 0.5).astype(np.float32)
-    assert expected_dice(sure, sure > 0.5) == 1
-
-
 def test_refusals():
     with pytest.raises(GeometryError, match="one shape"):
         risk_coverage_area(np.zeros(3, np.float32), np.zeros(4, bool))
     with pytest.raises(GeometryError, match="not empty"):
         risk_coverage_area(np.zeros(0, np.float32), np.zeros(0, bool))
-    with pytest.raises(GeometryError, match="mask of shape"):
-        expected_dice(np.zeros((1, 1, 2), np.float32), np.zeros((1, 1, 1), bool))
-    with pytest.raises(ImageValueError, match="are empty"):
-        expected_dice(np.zeros((1, 1, 2), np.float32), np.zeros((1, 1, 2), bool))

@@ -67,6 +67,18 @@ def test_what_turns_out_to_be_small_is_looked_at_closely_again():
     assert dice(mask.array, hot(block) > 5) > 0.9
 
 
+def test_a_coarser_scale_is_believed_where_it_is_surer_by_far(monkeypatch):
+    """A block of the size of a finer window's target; how sure each scale is of it is given here."""
+    for surest, shown in (({}, 0.5), ({2.0: 0.6}, 0.5), ({2.0: 0.7}, 2.0), ({1.5: 0.8, 2.0: 0.7}, 1.5)):
+        session = session_on(hot(SMALL), scales=(0.5, 1.0, 1.5, 2.0))
+        growth = session._scales._growth
+        for scale in growth:
+            sure = surest.get(scale, 0.5)
+            monkeypatch.setattr(growth[scale], "certainty", lambda _, sure=sure: sure)
+        session.add_click((22, 21, 21))
+        assert session._state.found.shown == shown
+
+
 def test_a_model_of_one_scale_stays_there():
     for target in (SMALL, MIDDLE, LONG):
         session = session_on(hot(target), scales=(1.0,))
