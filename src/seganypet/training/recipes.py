@@ -56,8 +56,9 @@ UNSEEN_TRACER: Final = "dotatate"
 PETS_5K_ORGANS: Final = ("liver", "kidney_left", "kidney_right", "heart", "spleen")
 """The five organs that P1 trains on."""
 
-# The compact network works on 2, 4, 6 and 8 mm.
+# The compact network works on 2, 4, 6 and 8 mm; patches are drawn at three of them, and by `zoom` at all in between.
 _SCALES: Final = (0.5, 1.0, 1.5, 2.0)
+_DRAWN: Final = (0.5, 1.0, 2.0)
 
 # Patches flipped on three axes and not changed otherwise [P2 Methods]; centred on the first click, any voxel of the
 # target, as a reader's first click places them (the released code centres them on the label's box).
@@ -139,7 +140,7 @@ def compact() -> TrainingConfig:
     return TrainingConfig(
         recipe="compact",
         model=model,
-        sampling=SamplingConfig(lesion_share=0.5, scales=_SCALES, flips=False),
+        sampling=SamplingConfig(lesion_share=0.5, scales=_DRAWN, flips=False),
         episode=EpisodeConfig(
             clicks=(1, 5),
             learned=2,
