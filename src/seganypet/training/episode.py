@@ -51,6 +51,8 @@ class EpisodeConfig:
         policies: Where clicks go, as `prompts.next_click` knows it, with the share of each; they add up to 1.
         perturbation_mm: Standard deviation of a click's random move along each axis.
         mask_only_share: Chance that a step after the first is given the previous mask alone, without a click.
+        second_pass_share: Chance that the first prediction of an iteration is made in two passes, the first of which is
+            not learned from: so the network learns to go on from what it said itself.
         prior_share: Chance that a sample starts with a part of its mask known, as a window beside another one does,
             or with a mask that a reader gave.
         box_share: Chance that a sample starts with a box in place of a click; 0 unless the network takes boxes.
@@ -66,6 +68,7 @@ class EpisodeConfig:
     policies: tuple[tuple[ClickPolicy, float], ...] = (("uniform", 1.0),)
     perturbation_mm: float = 0.0
     mask_only_share: float = 0.0
+    second_pass_share: float = 0.0
     prior_share: float = 0.0
     box_share: float = 0.0
     prompt_policy: PromptPolicy | None = None
@@ -80,7 +83,7 @@ class EpisodeConfig:
             raise UsageError(
                 f"prompt_policy={self.prompt_policy!r}; choose {' or '.join(get_args(PromptPolicy))}, or none"
             )
-        for name in ("mask_only_share", "prior_share", "box_share"):
+        for name in ("mask_only_share", "second_pass_share", "prior_share", "box_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name}={getattr(self, name)}; expected 0 to 1")
         if not 0 <= self.perturbation_mm < math.inf:
@@ -156,15 +159,17 @@ def run_episode(
     previous = _priors(batch, config, rngs, network.logits_size)
     steps, predictions = int(rng.integers(config.clicks[0], config.clicks[1] + 1)), []
     learned = _learned(steps, config, rng)
+    again = bool(config.second_pass_share) and rng.random() < config.second_pass_share
     for step in range(steps):
         alone = step > 0 and rng.random() < config.mask_only_share
         points, labels = (None, None) if alone else prompts.shown()
-        with torch.set_grad_enabled(torch.is_grad_enabled() and step in learned):
-            low_res = network.decode(embedding, points, labels, previous)
-            for _ in range(passes[min(step, 1)] - 1):
-                low_res = network.decode(embedding, points, labels, low_res.detach().float())
-            predictions.append(network.upscale(low_res.float()))
-        previous = low_res.detach().float()
+        count = passes[1] if step else passes[0] + again
+        for number in range(1, count + 1):
+            learns = torch.is_grad_enabled() and step in learned and number == count
+            with torch.set_grad_enabled(learns):
+                low_res = network.decode(embedding, points, labels, previous)
+                predictions += [network.upscale(low_res.float())] if number == count else []
+            previous = low_res.detach().float()
         if step + 1 < steps:
             predicted = predictions[-1].detach() > 0
             prompts.add(*_next_clicks(predicted, batch.reference, config, description.spacing_mm, rngs))

@@ -146,6 +146,7 @@ def compact() -> TrainingConfig:
             learned=2,
             policies=(("uniform", 0.5), ("deepest", 0.5)),
             mask_only_share=0.1,
+            second_pass_share=0.5,
             prior_share=0.3,
             box_share=0.1,
         ),

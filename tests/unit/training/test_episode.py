@@ -139,6 +139,19 @@ def test_passes_show_the_network_its_own_answer_to_the_same_clicks():
     assert all(torch.equal(p, a) for p, a in zip(model.previous[1:], answers, strict=False))
 
 
+def test_some_iterations_begin_with_two_passes_and_learn_from_the_second():
+    counts = []
+    for seed in range(20):
+        answers = [logits_of(cube(2, 4)).requires_grad_() for _ in range(3)]
+        model = Told(*answers)
+        predictions = run(model, batch(cube(2, 6)), episode(2, second_pass_share=0.5), seed=seed)
+        assert len(predictions) == 2
+        assert all(p.requires_grad for p in predictions)
+        counts.append([c.shape[1] for c in model.coords])
+    assert [1, 2] in counts
+    assert [1, 1, 2] in counts
+
+
 def test_previous_logits_are_fed_back_without_their_gradient():
     answer = logits_of(cube(2, 5)).requires_grad_()
     model = Told(answer, answer)
