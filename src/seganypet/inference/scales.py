@@ -156,12 +156,13 @@ class Scales:
 
     def _from_afar(self, found: Found, clicks: Sequence[Click]) -> Found:
         """Return what coarser scales show of a target where that is surer by far: an organ taken for a part of it."""
-        shown, certainty = found, self._certainty(found) + _SURER
-        for scale in sorted(set(self.grids) - set(found.evidence)):
-            if scale > _OWN:
-                seen = self._clicked(found.with_(scale, Evidence()), clicks, grow=False)
-                if self._certainty(seen) > certainty and not self._reached(seen).open:
-                    shown, certainty = seen, self._certainty(seen)
+        unseen = sorted(scale for scale in self.grids if scale > _OWN and scale not in found.evidence)
+        shown, wanted = found, self._certainty(found) + _SURER if unseen else 0.0
+        for scale in unseen:
+            seen = self._clicked(found.with_(scale, Evidence()), clicks, grow=False)
+            certainty = self._certainty(seen)
+            if certainty > wanted and not self._reached(seen).open:
+                shown, wanted = seen, certainty
         return shown
 
     def _certainty(self, found: Found) -> float:
