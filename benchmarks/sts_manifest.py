@@ -4,9 +4,9 @@
     python benchmarks/sts_manifest.py ../shared/data/sts_crops -o fold1/manifest.csv --fold 1 --folds 3
 
 The source holds STS_0NN/pet_suv.nii.gz and gtv_mass.nii.gz [TCIA Soft-tissue-Sarcoma, crops of the IBSI validation
-set]. Patients up to 024 are for training, those from 025 on for validation. Nothing is copied: the manifest's paths
-lead to the source. `labels.json`, which stands beside every manifest, is empty: there are no organs; `about.json` names
-source and licence.
+set]. Patients up to 024 are for training; those from 025 on (of a fold: its own) for testing, and no training looks at
+them, not even to choose among its own weights. Nothing is copied: the manifest's paths lead to the source.
+`labels.json`, which stands beside every manifest, is empty: there are no organs; `about.json` names source and licence.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def rows_of(source: Path, fold: tuple[int, int] | None = None) -> list[ManifestR
             case=folder.name,
             image=folder / "pet_suv.nii.gz",
             lesions=folder / "gtv_mass.nii.gz",
-            split="train" if is_trained_on(int(folder.name.removeprefix("STS_")), fold) else "val",
+            split="train" if is_trained_on(int(folder.name.removeprefix("STS_")), fold) else "test",
             quality="hq",
             tracer="fdg",
         )
@@ -93,7 +93,7 @@ def main() -> None:
         arguments.output.with_name(ABOUT_NAME),
     )
     train = sum(row.split == "train" for row in rows)
-    print(f"{arguments.output}: {train} cases to train on, {len(rows) - train} to validate on")
+    print(f"{arguments.output}: {train} cases to train on, {len(rows) - train} to test")
 
 
 if __name__ == "__main__":

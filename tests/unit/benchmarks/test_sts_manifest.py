@@ -1,4 +1,4 @@
-"""The manifest of the real tumours: who trains, who validates, and where the files lie."""
+"""The manifest of the real tumours: who is trained on, who is left for testing, and where the files lie."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_manifest_leads_to_the_files_and_copies_none(tmp_path, source, monkeypat
     run(monkeypatch, source, output)
     rows = read_manifest(output)
     assert [(row.case, row.split) for row in rows] == [
-        ("STS_002", "train"), ("STS_024", "train"), ("STS_025", "val"), ("STS_034", "val"),
+        ("STS_002", "train"), ("STS_024", "train"), ("STS_025", "test"), ("STS_034", "test"),
     ]  # fmt: skip
     assert {(row.quality, row.tracer, row.reference) for row in rows} == {("hq", "fdg", None)}
     assert rows[0].image.resolve() == (source / "STS_002" / "pet_suv.nii.gz").resolve()
@@ -55,11 +55,11 @@ def test_refuses_a_folder_without_crops(tmp_path):
         rows_of(tmp_path)
 
 
-def test_folds_validate_on_every_patient_once(tmp_path):
+def test_folds_leave_every_patient_out_once(tmp_path):
     for patient in range(2, 11):
         folder = tmp_path / f"STS_{patient:03d}"
         folder.mkdir()
         (folder / "pet_suv.nii.gz").touch()
-    left_out = [row.case for n in (1, 2, 3) for row in rows_of(tmp_path, (n, 3)) if row.split == "val"]
+    left_out = [row.case for n in (1, 2, 3) for row in rows_of(tmp_path, (n, 3)) if row.split == "test"]
     assert sorted(left_out) == [f"STS_{patient:03d}" for patient in range(2, 11)]
     assert sum(row.split == "train" for row in rows_of(tmp_path, (1, 3))) == 6
