@@ -29,6 +29,8 @@ _FILLED = 0.6
 _OWN = 1.0
 # How much higher the expected Dice on a coarser scale must be to be believed; see docs/experiments.md.
 _SURER = 0.15
+# How much lower it may be when a later click makes the target leave its window.
+_LESS_SURE = 0.1
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,12 @@ class Scales:
         if not found.evidence or (found.shown < _OWN and not self._holds_newest(found, clicks)):
             found = replace(found, shown=_OWN)
         first = not found.evidence
-        found = self._clicked(found, clicks, grow=self._next(found.shown, up=True) is None)
-        reach = self._reached(found)
-        while reach.open and (coarser := self._next(found.shown, up=True)):
-            # One click says too little for its window to be believed.
-            rough = self._as_rough(found, coarser) if len(clicks) > 1 else None
-            seen = found.with_(coarser, Evidence(rough=rough))
-            found = self._clicked(seen, clicks, grow=self._next(coarser, up=True) is None)
-            reach = self._reached(found)
-        found = self._closer(found, clicks, reach)
+        near = self._clicked(found, clicks, grow=self._next(found.shown, up=True) is None)
+        found = self._wider(near, clicks)
+        # Later on the mask is worth something: it stays where the target looked at from farther off is less sure.
+        if not first and found is not near and self._certainty(found) < self._certainty(near) - _LESS_SURE:
+            return near
+        found = self._closer(found, clicks, self._reached(found))
         return self._from_afar(found, clicks) if first else found
 
     def mask(self, mask: Mask) -> Found:
@@ -140,6 +139,15 @@ class Scales:
         state = replace(found.now(), placed=self._placed(clicks, found.shown))
         windows = self._growth[found.shown].click(state, first=first, grow=grow)
         return found.with_(found.shown, replace(state, windows=windows))
+
+    def _wider(self, found: Found, clicks: Sequence[Click]) -> Found:
+        """Return what the first coarser scale shows that holds the target, or the coarsest."""
+        while self._reached(found).open and (coarser := self._next(found.shown, up=True)):
+            # One click says too little for its window to be believed.
+            rough = self._as_rough(found, coarser) if len(clicks) > 1 else None
+            seen = found.with_(coarser, Evidence(rough=rough))
+            found = self._clicked(seen, clicks, grow=self._next(coarser, up=True) is None)
+        return found
 
     def _closer(self, found: Found, clicks: Sequence[Click], reach: Reach) -> Found:
         """Return what finer scales show of a target, as long as it is small enough for a window there."""
