@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +39,6 @@ from seganypet.volume import BoolArray, FloatArray
 
 # More windows than any organ needs (a whole body at 4 mm has about 100): a target that leaks stops here.
 _MAX_WINDOWS = 64
-_PACKAGE = "seganypet."
 
 
 class Reach(NamedTuple):
@@ -211,7 +209,7 @@ class Growth:
                 f"the target spans more than {_MAX_WINDOWS} windows: growth stopped; exclude with a negative "
                 "click, or, if it leaks everywhere, check that unit, weights and scan fit each other",
                 SegAnyPETWarning,
-                stacklevel=_level_of_caller(),
+                stacklevel=5,
             )
         return windows
 
@@ -309,14 +307,6 @@ class Growth:
         """Return the logits of windows merged on a box; they are brought to the patch's resolution one by one."""
         logits = ((s, self._predictor.logits(low_res)) for s, low_res in windows.items())
         return merge(logits, start, size, prior)
-
-
-def _level_of_caller() -> int:
-    """Return the stack level, for a warning given by the function that asks, of the code that called the package."""
-    frame, level = inspect.currentframe(), 0
-    while frame and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _voxel(ijk: npt.NDArray[np.int_]) -> Start:

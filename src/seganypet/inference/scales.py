@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from seganypet.inference.boxes import on_grid
 from seganypet.inference.growth import Evidence, Growth, Reach
@@ -25,12 +24,8 @@ from seganypet.preprocessing.working_image import WorkingImage
 from seganypet.prompts import Box, Click
 from seganypet.volume import Mask, Volume
 
-IJK = npt.NDArray[np.float64]
-
 # How much of a finer window a target may fill, along its longest axis, to be looked at there.
 _FILLED = 0.6
-# How much of a window a target and a click outside it may span to be seen in one.
-_HELD = 0.8
 _OWN = 1.0
 # How much higher the expected Dice on a coarser scale must be to be believed; see docs/experiments.md.
 _SURER = 0.15
@@ -89,8 +84,10 @@ class Scales:
         """
         if found.fixed:
             return self._clicked(found, clicks)
+        if not found.evidence or (found.shown < _OWN and not self._holds_newest(found, clicks)):
+            found = replace(found, shown=_OWN)
         first = not found.evidence
-        near = self._near(found, clicks)
+        near = self._clicked(found, clicks, grow=self._next(found.shown, up=True) is None)
         found = self._wider(near, clicks)
         # Later on the mask is worth something: it stays where the target looked at from farther off is less sure.
         if not first and found is not near and self._certainty(found) < self._certainty(near) - _LESS_SURE:
@@ -138,63 +135,27 @@ class Scales:
         first: Start | None = None,
         grow: bool = True,
     ) -> Found:
-        """Return what is known after the newest click was looked at on the scale that is shown.
-
-        Windows are added where the target leaves them, if there is no coarser scale or the scale stays.
-        """
+        """Return what is known after the newest click was looked at on the scale that is shown."""
         state = replace(found.now(), placed=self._placed(clicks, found.shown))
-        grow &= found.fixed or self._next(found.shown, up=True) is None
         windows = self._growth[found.shown].click(state, first=first, grow=grow)
         return found.with_(found.shown, replace(state, windows=windows))
-
-    def _near(self, found: Found, clicks: Sequence[Click]) -> Found:
-        """Return what the newest click shows from as near as before or, far from a small target, on the own grid.
-
-        Where it lies beyond the windows of a larger target, both are seen in one window of the finest scale that holds
-        them: a window at the click alone would not know what it belongs to.
-        """
-        if found.evidence and len(self.grids) > 1 and not self._holds_newest(found, clicks):
-            low, high = self._spanned(found, clicks[-1])
-            scale = self._finest_holding(float((high - low).max()) * found.shown, found.shown)
-            if scale is not None and found.shown >= _OWN:
-                return self._seen_around((low + high) / 2, found, scale, clicks)
-            found = replace(found, shown=max(found.shown, _OWN))
-        return self._clicked(found, clicks)
-
-    def _spanned(self, found: Found, click: Click) -> tuple[IJK, IJK]:
-        """Return first voxel and end of a box around target and click, in voxels of the scale that is shown."""
-        reach, ijk = self._reached(found), np.array(self._placed([click], found.shown)[0].ijk)
-        if not reach.length:
-            return ijk, ijk + 1
-        return np.minimum(reach.low, ijk), np.maximum(reach.high, ijk + 1)
-
-    def _finest_holding(self, length: float, least: float) -> float | None:
-        """Return the finest scale, of at least a given one, whose window holds a length in voxels of the own grid."""
-        return min(
-            (s for s in self.grids if s >= least and length <= _HELD * self._size * s),
-            default=None,
-        )
-
-    def _seen_around(self, middle: IJK, found: Found, scale: float, clicks: Sequence[Click]) -> Found:
-        """Return what a window of a scale shows around a point, which is in voxels of the scale shown so far."""
-        i, j, k = (round(float(c)) for c in middle * (found.shown / scale) - 0.5 * self._size)
-        seen = found.with_(scale, Evidence(rough=self._as_rough(found, scale)))
-        return self._clicked(seen, clicks, first=(i, j, k))
 
     def _wider(self, found: Found, clicks: Sequence[Click]) -> Found:
         """Return what the first coarser scale shows that holds the target, or the coarsest."""
         while self._reached(found).open and (coarser := self._next(found.shown, up=True)):
-            if len(clicks) > 1:
-                reach = self._reached(found)
-                found = self._seen_around(np.add(reach.low, reach.high) / 2, found, coarser, clicks)
-            else:  # one click says too little for its window to be believed
-                found = self._clicked(found.with_(coarser, Evidence()), clicks)
+            # One click says too little for its window to be believed.
+            rough = self._as_rough(found, coarser) if len(clicks) > 1 else None
+            seen = found.with_(coarser, Evidence(rough=rough))
+            found = self._clicked(seen, clicks, grow=self._next(coarser, up=True) is None)
         return found
 
     def _closer(self, found: Found, clicks: Sequence[Click], reach: Reach) -> Found:
         """Return what finer scales show of a target, as long as it is small enough for a window there."""
         while (finer := self._next(found.shown, up=False)) and self._fits(reach.length * found.shown, finer):
-            closer = self._seen_around(np.add(reach.low, reach.high) / 2, found, finer, clicks)
+            middle = (np.add(reach.low, reach.high) / 2) * (found.shown / finer) - 0.5
+            i, j, k = (round(float(c)) - self._size // 2 for c in middle)
+            seen = found.with_(finer, Evidence(rough=self._as_rough(found, finer)))
+            closer = self._clicked(seen, clicks, first=(i, j, k), grow=False)
             reach = self._reached(closer)
             if reach.open:
                 break
