@@ -142,7 +142,7 @@ class Scales:
 
     def _wider(self, found: Found, clicks: Sequence[Click]) -> Found:
         """Return what the first coarser scale shows that holds the target, or the coarsest."""
-        while self._reached(found).open and (coarser := self._next(found.shown, up=True)):
+        while (coarser := self._next(found.shown, up=True)) and self._reached(found).open:
             # One click says too little for its window to be believed.
             rough = self._as_rough(found, coarser) if len(clicks) > 1 else None
             seen = found.with_(coarser, Evidence(rough=rough))
