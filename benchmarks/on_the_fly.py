@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from seganypet.models.model import Segmenter
 from seganypet.models.presets import build_network
 from seganypet.training.config import TrainingConfig
-from seganypet.training.cutting import PatchFormat
+from seganypet.training.data import patch_format
 from seganypet.training.loading import batches
 from seganypet.training.objective import Objective
 from seganypet.training.on_the_fly import SimulatedPatches
@@ -35,12 +34,7 @@ class Seconds(NamedTuple):
 
 def dataset_of(config: TrainingConfig, network: nn.Module) -> SimulatedPatches:
     """Return the samples that a recipe's network trains on, all simulated."""
-    form = PatchFormat(
-        patch_size=cast(Segmenter, network).patch_size,
-        spacing_mm=config.model.spacing_mm,
-        normalisation=config.model.normalisation,
-        orientation=config.model.orientation,
-    )
+    form = patch_format(config, network)
     return SimulatedPatches(simulated_on_the_fly(), form, config.sampling, config.loop.seed)
 
 

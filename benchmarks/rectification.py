@@ -88,6 +88,7 @@ def measured(weights: str, cohort: Cohort, arguments: argparse.Namespace) -> dic
     network.eval()
     form = PatchFormat(
         patch_size=network.patch_size,
+        around=(network.field_size - network.patch_size) // 2,
         spacing_mm=description.spacing_mm,
         normalisation=description.normalisation,
     )

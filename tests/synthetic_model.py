@@ -22,7 +22,7 @@ class HalfOfClick(nn.Module):
 
     def __init__(self, patch_size: int = 16, shrink: int = 1) -> None:
         super().__init__()
-        self.patch_size = patch_size
+        self.patch_size = self.field_size = patch_size
         self.logits_size = patch_size // shrink
         self.shrink = shrink
         self.encoded = 0
@@ -70,7 +70,7 @@ class BoxAsMask(nn.Module):
 
     def __init__(self, patch_size: int = 16) -> None:
         super().__init__()
-        self.patch_size = self.logits_size = patch_size
+        self.patch_size = self.field_size = self.logits_size = patch_size
         self.seen: list[tuple[Tensor, Tensor, Tensor | None]] = []
 
     def encode(self, patch: Tensor) -> Tensor:

@@ -194,8 +194,8 @@ def _decoder_precision(model: SegmentationModel) -> Precision:
 
 def _inputs(model: SegmentationModel) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Return a patch, and a click in its middle with the logits before: coordinates, label, logits."""
-    size, low = model.patch_size, model.logits_size
-    patch = torch.randn(1, 1, size, size, size, device=model.device)
+    size, field, low = model.patch_size, model.field_size, model.logits_size
+    patch = torch.randn(1, 1, field, field, field, device=model.device)
     coords = torch.full((1, 1, 3), size / 2, device=model.device)
     labels = torch.ones(1, 1, dtype=torch.long, device=model.device)
     return patch, (coords, labels, torch.randn(1, 1, low, low, low, device=model.device))

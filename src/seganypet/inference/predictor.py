@@ -138,7 +138,9 @@ class Predictor:
         if window in self._embeddings:
             self._embeddings.move_to_end(window)
             return self._embeddings[window]
-        patch = normalise(self.image.crop(window, (self.size,) * 3), self.model.description.normalisation)
+        field = self.model.field_size
+        start = [at - (field - self.size) // 2 for at in window]
+        patch = normalise(self.image.crop(start, (field,) * 3), self.model.description.normalisation)
         self._embeddings[window] = self.model.encode(torch.from_numpy(patch)[None, None])
         held = sum(map(_bytes_of, self._embeddings.values()))
         while held > self._embedded_bytes and len(self._embeddings) > 1:

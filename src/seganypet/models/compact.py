@@ -7,6 +7,9 @@ convolutions are memory-bound on a CPU. And the prompt encoder also draws the cl
 and how much each voxel's uptake differs from the clicked uptake, which is how a reader tells a target in PET. Without
 a positive click the latter stay empty, also in a box: its middle may well be colder than the target around it.
 
+A patch is a window of the scan and what lies around it. Logits are of the window alone, whose size is what computing
+costs; the surroundings, of twice its width, are seen at half the resolution and tell an organ from a spot in it.
+
 Boxes are an addition: a token for each corner, and a map with a convolution of its own that begins at zero. So a
 network trained on clicks can be widened and learn them.
 """
@@ -25,6 +28,7 @@ from seganypet.models.compact_boxes import box_map
 from seganypet.models.compact_decoder import CompactMaskDecoder
 from seganypet.models.compact_layers import Down, ResidualBlock, space_to_depth
 from seganypet.models.compact_prompts import CompactPromptEncoder, position_features
+from seganypet.models.compact_surroundings import Surroundings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ class CompactConfig:
     """Sizes of the compact network.
 
     Attributes:
-        patch_size: Voxels along each side of a patch.
+        patch_size: Voxels along each side of a window.
         channels: Channels at 1/2, 1/4 and 1/8 of the patch's resolution.
         encoder_blocks: Residual blocks of the image encoder at each of these resolutions.
         transformer_blocks: Self-attention blocks of the image encoder at 1/8.
@@ -40,6 +44,7 @@ class CompactConfig:
         num_heads: Attention heads.
         boxes: Whether it takes boxes as prompts; they add parameters and change none of the others.
         connected: Whether the prompt encoder draws how voxels are connected to the clicks.
+        surroundings: Whether the image encoder sees what lies around a window.
 
     Raises:
         UsageError: Sizes that do not fit each other, or a switch that is neither True nor False.
@@ -53,6 +58,7 @@ class CompactConfig:
     num_heads: int = 6
     boxes: bool = False
     connected: bool = False
+    surroundings: bool = False
 
     def __post_init__(self) -> None:
         for name in ("channels", "encoder_blocks"):
@@ -62,7 +68,7 @@ class CompactConfig:
         for name in ("patch_size", "transformer_blocks", "decoder_blocks", "num_heads"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}={getattr(self, name)}; use 1 or more")
-        for name in ("boxes", "connected"):
+        for name in ("boxes", "connected", "surroundings"):
             if not isinstance(getattr(self, name), bool):
                 raise UsageError(f"{name}={getattr(self, name)!r}; use True or False")
         if self.patch_size % 8:
@@ -77,7 +83,7 @@ class CompactEmbedding(NamedTuple):
     """What the image encoder keeps of a patch of P voxels a side.
 
     Attributes:
-        patch: The normalised patch itself, [B, 1, P, P, P], for the uptake at the clicks.
+        patch: The normalised window itself, [B, 1, P, P, P], for the uptake at the clicks.
         fine: [B, C0, P/2, P/2, P/2].
         mid: [B, C1, P/4, P/4, P/4].
         coarse: [B, C2, P/8, P/8, P/8].
@@ -104,6 +110,7 @@ class CompactImageEncoder(nn.Module):
         self.coarse = nn.Sequential(*(ResidualBlock(c2) for _ in range(n2)))
         tokens = config.patch_size // 8
         self.position = nn.Parameter(torch.zeros(1, tokens**3, c2))
+        self.surroundings = Surroundings(c2, config.num_heads, tokens**3) if config.surroundings else None
         self.attention = nn.Sequential(
             *(
                 nn.TransformerEncoderLayer(
@@ -120,14 +127,29 @@ class CompactImageEncoder(nn.Module):
         )
 
     def forward(self, patch: Tensor) -> CompactEmbedding:
-        """Return the features of a normalised patch [B, 1, P, P, P]."""
-        stem = self.stem(space_to_depth(patch).contiguous(memory_format=torch.channels_last_3d))
-        fine = self.fine(stem)
+        """Return the features of a normalised window [B, 1, P, P, P], or of one amid its surroundings [B, 1, 2P, …]."""
+        window = patch if self.surroundings is None else _middle(patch)
+        fine, mid, coarse = self._convolved(window)
+        tokens = coarse.flatten(2).transpose(1, 2) + self.position
+        if self.surroundings is not None:
+            with torch.no_grad():  # learning from the windows is enough, and costs a third
+                wider = self._convolved(nn.functional.avg_pool3d(patch, 2))[-1]
+            tokens = self.surroundings(tokens, wider.flatten(2).transpose(1, 2))
+        coarse = self.attention(tokens).transpose(1, 2).reshape(coarse.shape)
+        return CompactEmbedding(window, fine, mid, coarse)
+
+    def _convolved(self, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the convolutions make of a window, at 1/2, 1/4 and 1/8."""
+        fine = self.fine(self.stem(space_to_depth(window).contiguous(memory_format=torch.channels_last_3d)))
         mid = self.mid(self.down1(fine))
-        coarse = self.coarse(self.down2(mid))
-        tokens = self.attention(coarse.flatten(2).transpose(1, 2) + self.position)
-        coarse = tokens.transpose(1, 2).reshape(coarse.shape)
-        return CompactEmbedding(patch, fine, mid, coarse)
+        return fine, mid, self.coarse(self.down2(mid))
+
+
+def _middle(patch: Tensor) -> Tensor:
+    """Return the middle half of a patch along each axis."""
+    quarter = patch.shape[-1] // 4
+    inner = slice(quarter, -quarter)
+    return patch[..., inner, inner, inner]
 
 
 class CompactSegmenter(nn.Module):
@@ -144,12 +166,17 @@ class CompactSegmenter(nn.Module):
 
     @property
     def patch_size(self) -> int:
-        """Voxels along each side of a patch."""
+        """Voxels along each side of a window."""
         return self.config.patch_size
 
     @property
+    def field_size(self) -> int:
+        """Voxels along each side of what `encode` takes: the window, with what lies around it."""
+        return self.config.patch_size * (2 if self.config.surroundings else 1)
+
+    @property
     def logits_size(self) -> int:
-        """Voxels along each side of the logits; here those of the patch."""
+        """Voxels along each side of the logits; here those of the window."""
         return self.config.patch_size
 
     @property
@@ -163,12 +190,12 @@ class CompactSegmenter(nn.Module):
         return self
 
     def encode(self, patch: Tensor) -> CompactEmbedding:
-        """Return the image embedding of a normalised patch [B, 1, P, P, P].
+        """Return the image embedding of a normalised patch [B, 1, F, F, F], whose middle is the window.
 
         Raises:
             GeometryError: A patch of another shape.
         """
-        check_cube("patch", patch, 1, self.patch_size)
+        check_cube("patch", patch, 1, self.field_size)
         embedding: CompactEmbedding = self.image_encoder(patch)
         return embedding
 

@@ -29,6 +29,10 @@ class Segmenter(Protocol):
         """Voxels along each side of a patch."""
 
     @property
+    def field_size(self) -> int:
+        """Voxels along each side of what `encode` takes: a patch amid what is seen around it."""
+
+    @property
     def logits_size(self) -> int:
         """Voxels along each side of the decoder's logits."""
 
@@ -41,7 +45,7 @@ class Segmenter(Protocol):
         """The part that mixed precision computes in 16 bits."""
 
     def encode(self, patch: Tensor) -> Any:
-        """Return the image embedding of a normalised patch [B, 1, P, P, P]."""
+        """Return the image embedding of a normalised patch and what lies around it, [B, 1, F, F, F]."""
 
     def decode(
         self,
@@ -184,6 +188,11 @@ class SegmentationModel:
         return self._segmenter.patch_size
 
     @property
+    def field_size(self) -> int:
+        """Voxels along each side of what `encode` takes: a patch amid what is seen around it."""
+        return self._segmenter.field_size
+
+    @property
     def logits_size(self) -> int:
         """Voxels along each side of the logits that `decode` takes and returns."""
         return self._segmenter.logits_size
@@ -198,7 +207,7 @@ class SegmentationModel:
         """Return the image embedding, to be used for every click.
 
         Args:
-            patch: As the description says, [B, 1, P, P, P].
+            patch: As the description says, [B, 1, F, F, F] with F of `field_size`.
 
         Raises:
             UsageError: It is no tensor.

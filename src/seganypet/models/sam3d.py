@@ -170,6 +170,11 @@ class SegAny3D(nn.Module):
         return self.config.patch_size
 
     @property
+    def field_size(self) -> int:
+        """Voxels along each side of what `encode` takes: the patch."""
+        return self.config.patch_size
+
+    @property
     def logits_size(self) -> int:
         """Voxels along each side of the decoder's logits, a quarter of the patch's."""
         return self.config.low_res_size

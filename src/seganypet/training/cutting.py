@@ -27,28 +27,37 @@ class PatchFormat:
         spacing_mm: Edge of a working voxel.
         normalisation: SUV to network input, see `preprocessing.intensity`.
         orientation: Where the patch's axes lead, as "RAS".
+        around: Voxels beyond each face that the network sees as well.
 
     Raises:
-        UsageError: A patch of fewer than 8 voxels, or a spacing that is not positive.
+        UsageError: A patch of fewer than 8 voxels, fewer than 0 around it, or a spacing that is not positive.
     """
 
     patch_size: int
     spacing_mm: float
     normalisation: Normalisation
     orientation: str = "RAS"
+    around: int = 0
 
     def __post_init__(self) -> None:
         if self.patch_size < 8 or not 0 < self.spacing_mm < float("inf"):
             raise UsageError(
                 f"patches of {self.patch_size} voxels of {self.spacing_mm} mm; expected 8 or more, above 0 mm"
             )
+        if self.around < 0:
+            raise UsageError(f"{self.around} voxels around a patch; expected 0 or more")
+
+    @property
+    def field_size(self) -> int:
+        """Voxels along each side of a patch and what is seen around it."""
+        return self.patch_size + 2 * self.around
 
 
 class CutPatch(NamedTuple):
     """A patch before any change of its values.
 
     Attributes:
-        suv: float32 [P, P, P]; 0 where the volume ends.
+        suv: float32 [F, F, F], the patch and what lies around it; 0 where the volume ends.
         reference: The target in it, bool [P, P, P]; never empty.
         clean: The truth behind it where that is known, otherwise the reference.
         anchor: The voxel of the reference nearest to the point that the patch was placed by.
@@ -90,9 +99,11 @@ def cut(
         form: What the network expects.
         zoom: Factor on the working voxel's size.
     """
-    part = _part(case, point, position, form, form.spacing_mm * zoom)
+    field = _part(case, point, position + form.around, form, form.spacing_mm * zoom)
+    suv = field.grid.crop(case.suv[field.box], field.start, (form.field_size,) * 3)
+    # On the same grid: that of a smaller part may lie a fraction of a voxel beside it.
+    part = field._replace(start=[at + form.around for at in field.start])
     size = (form.patch_size,) * 3
-    suv = part.grid.crop(case.suv[part.box], part.start, size)
     reference = _mask(case.map_of(target), target, part, size)
     clean_map = case.clean_map_of(target)
     clean = reference if clean_map is None else _mask(clean_map, target, part, size)
@@ -102,11 +113,11 @@ def cut(
 def _part(
     case: CachedCase, point: Voxel, position: npt.NDArray[np.int_], form: PatchFormat, spacing_mm: float
 ) -> _Part:
-    """Return the voxels around a patch as a volume of their own."""
+    """Return the voxels around a patch's field, in which a point has a position, as a volume of their own."""
     shape = (case.suv.shape[0], case.suv.shape[1], case.suv.shape[2])
     whole = ModelGrid.of(case.affine, shape, spacing_mm, form.orientation)
     first = np.round(whole.to_model_ijk(point)) - position
-    corners = whole.to_native_ijk([first - _MARGIN, first + form.patch_size - 1 + _MARGIN])
+    corners = whole.to_native_ijk([first - _MARGIN, first + form.field_size - 1 + _MARGIN])
     low = np.maximum(np.floor(corners.min(axis=0)).astype(int) - _NATIVE_MARGIN, 0)
     stop = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1 + _NATIVE_MARGIN, shape)
     i, j, k = (int(n) for n in stop - low)

@@ -123,9 +123,10 @@ def _refuse(problems: Sequence[str]) -> None:
 
 def patch_format(config: TrainingConfig, network: nn.Module) -> PatchFormat:
     """Return what the network expects of a patch."""
-    model = config.model
+    model, segmenter = config.model, cast(Segmenter, network)
     return PatchFormat(
-        patch_size=cast(Segmenter, network).patch_size,
+        patch_size=segmenter.patch_size,
+        around=(segmenter.field_size - segmenter.patch_size) // 2,
         spacing_mm=model.spacing_mm,
         normalisation=model.normalisation,
         orientation=model.orientation,

@@ -204,7 +204,7 @@ def _priors(
     """Return the logits known before the first prompt, 0 where nothing is, or None where nobody knows any."""
     if not config.prior_share:
         return None
-    logits = torch.zeros_like(batch.patch, dtype=torch.float32)
+    logits = torch.zeros_like(batch.reference, dtype=torch.float32)
     for n, rng in enumerate(rngs):
         if rng.random() < config.prior_share:
             logits[n, 0] = draw_prior(batch.reference[n, 0], batch.anchor[n], rng)

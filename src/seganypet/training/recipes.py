@@ -135,12 +135,12 @@ def segany_pet_lesion() -> TrainingConfig:
 
 def compact() -> TrainingConfig:
     """Return the recipe of our own weights: a compact network for CPUs, organs and lesions, clicks, masks and boxes."""
-    network = CompactConfig(patch_size=32, boxes=True, connected=True)
+    network = CompactConfig(patch_size=32, boxes=True, connected=True, surroundings=True)
     model = replace(PRESETS["compact"], config=asdict(network), boxes=True, scales=_SCALES)
     return TrainingConfig(
         recipe="compact",
         model=model,
-        sampling=SamplingConfig(lesion_share=0.5, scales=_DRAWN, flips=False),
+        sampling=SamplingConfig(lesion_share=0.5, scales=_DRAWN, afar_share=0.15, flips=False),
         episode=EpisodeConfig(
             clicks=(1, 5),
             learned=2,

@@ -11,7 +11,7 @@ class Sample(NamedTuple):
     """A patch to train on; stacked, every field gains a leading axis B.
 
     Attributes:
-        patch: Normalised SUV, float32 [1, P, P, P].
+        patch: Normalised SUV, float32 [1, F, F, F]: the patch in the middle of what the network sees around it.
         reference: The label to learn from, bool [1, P, P, P]; never empty.
         clean: The truth behind it where that is known, otherwise the reference once more; for reports only, never to
             learn from.

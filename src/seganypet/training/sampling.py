@@ -43,6 +43,8 @@ class SamplingConfig:
         scales: Factors of the working voxel's size that the network works at, 1 among them, as its description says.
         scale_share: Chance of another scale than 1 for a target that fits one: a finer one where it fills at most
             three quarters of a patch there, a coarser one where it is longer than half a patch at scale 1.
+        afar_share: Chance of a coarser scale for a target that is too short for one: a reader's first click is looked
+            at on all of them, and a small target must not be taken there for what surrounds it.
         zoom_share: Share of patches whose scale is changed a little.
         zoom: Range of the change of the working voxel's size; above 1, a patch holds more of the body.
         uptake_scale: Standard deviation of the log of a factor on SUV (weight, dose and scanner differ).
@@ -64,6 +66,7 @@ class SamplingConfig:
     beside_share: float = 0.25
     scales: tuple[float, ...] = (1.0,)
     scale_share: float = 0.5
+    afar_share: float = 0.0
     zoom_share: float = 0.5
     zoom: tuple[float, float] = (0.75, 1.3)
     uptake_scale: float = 0.25
@@ -77,6 +80,7 @@ class SamplingConfig:
             "deepest_share",
             "beside_share",
             "scale_share",
+            "afar_share",
             "zoom_share",
         ):
             value = getattr(self, name)
@@ -151,6 +155,9 @@ def _scale(
     spacing_mm = np.linalg.norm(case.affine[:3, :3], axis=0)
     length_mm = float(max(np.subtract(target.stop, target.start) * spacing_mm))
     window_mm = form.patch_size * form.spacing_mm
+    if length_mm <= _CROWDED * window_mm and config.afar_share and rng.random() < config.afar_share:
+        coarser = [scale for scale in config.scales if scale > 1]
+        return coarser[int(rng.integers(len(coarser)))] if coarser else 1.0
     fitting = [
         scale
         for scale in config.scales

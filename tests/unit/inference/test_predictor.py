@@ -41,6 +41,19 @@ def test_the_network_gets_the_normalised_patch_with_air_beyond_the_image(normali
     np.testing.assert_array_equal(patches[0][0, 0], normalise(patch, normalisation))
 
 
+def test_the_network_gets_what_lies_around_a_patch_if_it_sees_that(monkeypatch):
+    patches = []
+    one = predictor(normalisation="log1p")
+    one.model.network.field_size = 14
+    monkeypatch.setattr(
+        one.model.network, "encode", lambda patch: patches.append(patch) or patch[..., 3:-3, 3:-3, 3:-3]
+    )
+    one.decode((1, 3, 5), CLICK, None)
+    seen = np.zeros((14, 14, 14), np.float32)
+    seen[2:] = SUV[:12, :14, 2:16]
+    np.testing.assert_array_equal(patches[0][0, 0], normalise(seen, "log1p"))
+
+
 def test_an_embedding_is_computed_once_while_it_is_kept():
     one = predictor(embedded_bytes=3 * EMBEDDING_BYTES - 1)
     for window in [(0, 0, 0), (0, 0, 0), (1, 0, 0), (0, 0, 0), (2, 0, 0), (0, 0, 0)]:

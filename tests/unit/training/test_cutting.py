@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -212,6 +213,28 @@ def test_refuses_formats_that_make_no_sense():
     for change in ({"patch_size": 7}, {"spacing_mm": 0.0}):
         with pytest.raises(UsageError, match="8 or more, above 0 mm"):
             PatchFormat(**{"patch_size": 16, "spacing_mm": 4.0, "normalisation": "log1p", **change})
+
+
+@pytest.mark.parametrize("affine", [LAS, oblique()], ids=["LAS", "oblique"])
+def test_what_lies_around_is_what_a_larger_patch_shows(affine):
+    """And the mask lies in it as in the larger patch, on the same grid."""
+    rng = np.random.default_rng(0)
+    suv, lesions = rng.uniform(0, 9, SHAPE).astype(np.float32), np.zeros(SHAPE, np.uint8)
+    lesions[18:24, 17:20, 14:17] = 1
+    case, (target,) = case_of(lesions, affine, suv)
+    position, wide = np.array([5, 9, 7]), replace(form(16, 3.0), around=8)
+    assert wide.field_size == 32
+    seen = cut(case, target, (20, 18, 15), position, wide, zoom=1.2)
+    larger = cut(case, target, (20, 18, 15), position + 8, form(32, 3.0), zoom=1.2)
+    np.testing.assert_array_equal(seen.suv, larger.suv)
+    np.testing.assert_array_equal(seen.reference, larger.reference[8:24, 8:24, 8:24])
+    assert seen.reference.any()
+    np.testing.assert_array_equal(np.add(seen.anchor, 8), larger.anchor)
+
+
+def test_refuses_less_than_nothing_around():
+    with pytest.raises(UsageError, match="-1 voxels around a patch; expected 0 or more"):
+        replace(form(), around=-1)
 
 
 def test_every_place_of_the_point_is_exact():

@@ -221,6 +221,20 @@ def test_targets_are_shown_at_the_scales_that_their_length_fits():
     assert 0.2 < drawn[4] < 0.8
 
 
+def test_short_targets_are_shown_from_afar_as_often_as_asked_for():
+    """Of 7 voxels, on patches of 16: too short for a coarser scale and too long for a finer one."""
+    lesion = np.zeros((40,) * 3, np.uint8)
+    lesion[16:23, 16:23, 16:23] = 1
+    case = case_of(1.0 * lesion, lesions=lesion, affine=np.diag([4.0, 4, 4, 1]))
+    for share in (0.0, 0.3, 1.0):
+        config = replace(PLAIN, scales=(0.5, 1.0, 2.0, 4.0), afar_share=share)
+        volumes = [int(draw(case, seed, config).reference.sum()) for seed in range(60)]
+        assert np.mean(np.array(volumes) < 343) == pytest.approx(share, abs=0.15 if share == 0.3 else 0)
+    assert {min((2.0, 4.0), key=lambda s, v=v: abs(v - 343 / s**3)) for v in volumes} == {2.0, 4.0}
+    alone = replace(PLAIN, scales=(0.5, 1.0), afar_share=1.0)
+    assert {int(draw(case, seed, alone).reference.sum()) for seed in range(9)} == {343}
+
+
 def test_same_randomness_gives_the_same_sample(thin):
     one, same, other = (draw(thin, seed, SamplingConfig()) for seed in (1, 1, 2))
     assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
@@ -243,6 +257,7 @@ def test_same_randomness_gives_the_same_sample(thin):
         ({"scales": (0.5, 2.0)}, "1 among them"),
         ({"scales": (1.0, 0.0)}, "above 0"),
         ({"scale_share": 1.5}, "scale_share is 1.5"),
+        ({"afar_share": -0.1}, "afar_share is -0.1"),
         ({"zoom": (1.3, 0.75)}, "zoom is"),
         ({"zoom": (0.0, 1.0)}, "zoom is"),
         ({"uptake_scale": -1.0}, "uptake_scale"),
