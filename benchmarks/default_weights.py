@@ -1,14 +1,15 @@
-"""The default weights from nothing, and the trainings that tell what they are worth.
+"""The default weights, and the trainings that tell what they are worth.
 
-    python benchmarks/default_weights.py RUNS --data ../shared/data                # base, then default
-    python benchmarks/default_weights.py RUNS --stages held_out fold1 fold2 fold3  # what is measured beside them
+    python benchmarks/default_weights.py RUNS --data ../shared/data                # windows, then default
+    python benchmarks/default_weights.py RUNS --stages held_out fold1 fold2 fold3  # what is to be measured beside them
 
-- base: simulated scans alone, without the organs of `protocol_cases.HELD_OUT` as targets, at a constant rate.
-- default: from there all organs, and in 15 % of the patches the real tumours STS_002 to STS_024; the rate falls to 0.
-- held_out: as default, but still without these organs, and without real tumours.
-- fold1 to fold3: as default, with the real tumours of two thirds of all patients.
+- windows: the first default weights, from the project's history, brought to windows of 32³ and four scales; simulated
+  scans with all organs and lesions, and in 15 % of the patches the real tumours STS_002 to STS_024.
+- default: from there, seeing what lies around a window; the same scans, the rate falling to 0.
+- held_out: from nothing, on simulated scans alone, without the organs of `protocol_cases.HELD_OUT` as targets.
+- fold1 to fold3: from held_out, all organs, and the real tumours of two thirds of all patients.
 
-A stage that was stopped goes on where it was when it is started again. Weights: RUNS/default/weights.safetensors.
+A stage that was stopped goes on where it was when it is started again. Weights: RUNS/STAGE/weights.safetensors.
 """
 
 from __future__ import annotations
@@ -17,38 +18,74 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from protocol_cases import HELD_OUT
 from seganypet.training.recipes import SIMULATED_TARGETS
 
-BASE_STEPS: Final = 20_000
-LAST_STEPS: Final = 4_000
+FIRST: Final = "31822f9"
+"""Commit that holds the first default weights; docs/experiments.md tells how they were trained."""
 FOLDS: Final = 3
+_FOLDS: Final = tuple(f"fold{n}" for n in range(1, FOLDS + 1))
 _ANATOMIES: Final = ("visible_human_male_3mm", "totalsegmentator_example_labels_3mm")
-STAGES: Final = ("base", "default", "held_out", *(f"fold{n}" for n in range(1, FOLDS + 1)))
+_BRANCH: Final = {"loop.steps": 2200, "loop.optimiser.learning_rate": 5e-4}
+SETTINGS: Final[dict[str, dict[str, Any]]] = {
+    "windows": {
+        "loop.schedule.kind": "constant",
+        "loop.steps": 1902,
+        "loop.optimiser.learning_rate": 4e-4,
+        "loop.ema_decay": 0.999,
+        "sampling.afar_share": 0.0,
+    },
+    "default": _BRANCH,
+    "held_out": {"loop.steps": 8000},
+    **dict.fromkeys(_FOLDS, _BRANCH),
+}
+"""What each stage sets beside the recipe's own."""
 
 
 def command_of(stage: str, runs: Path, data: Path) -> list[str]:
     """Return the command of a stage."""
-    run, base = runs / stage, stage == "base"
-    without = HELD_OUT if stage in ("base", "held_out") else ()
-    settings: dict[str, object] = {
+    run, without = runs / stage, HELD_OUT if stage == "held_out" else ()
+    settings = {
         "on_the_fly.names": tuple(name for name in SIMULATED_TARGETS if name not in without),
         "on_the_fly.anatomies": tuple(str(data / "anatomy" / f"{name}.nii.gz") for name in _ANATOMIES),
-        "loop.schedule.kind": "constant" if base else "cosine",
-        "loop.steps": BASE_STEPS if base else LAST_STEPS,
-        "loop.ema_decay": 0.999,
+        **SETTINGS[stage],
     }
     command = [sys.executable, "-m", "seganypet", "train", "compact", "--on-the-fly", "-o", str(run)]
     command += ["--name", stage, "--workers", "2"]
-    if not base:
-        command += ["--weights", str(runs / "base" / "weights.safetensors")]
-    if stage == "default" or stage.startswith("fold"):
-        command += ["--manifest", str(_tumours(stage, runs, data))]
+    if stage != "held_out":
+        command += ["--weights", str(_start(stage, runs)), "--manifest", str(_tumours(stage, runs, data))]
     for name, value in settings.items():
         command += ["--set", f"{name}={value!r}"]
     return [*command, "--resume"] if (run / "checkpoint.pt").exists() else command
+
+
+def _start(stage: str, runs: Path) -> Path:
+    """Return the weights that a stage begins with."""
+    if stage in _FOLDS:
+        return runs / "held_out" / "weights.safetensors"
+    if stage == "windows":
+        return _widened(_first(runs), runs / "first" / "widened.safetensors", "--alone")
+    return _widened(runs / "windows" / "weights.safetensors", runs / "windows" / "widened.safetensors")
+
+
+def _first(runs: Path) -> Path:
+    """Take the first default weights from the project's history."""
+    folder = runs / "first"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("default.json", "default.safetensors"):
+        command = ["git", "show", f"{FIRST}:src/seganypet/weights/{name}"]
+        found = subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parent)
+        (folder / name).write_bytes(found.stdout)
+    return folder / "default.safetensors"
+
+
+def _widened(weights: Path, output: Path, *options: str) -> Path:
+    """Bring weights to the recipe's network."""
+    script = Path(__file__).with_name("widened_weights.py")
+    subprocess.run([sys.executable, str(script), str(weights), *options, "-o", str(output)], check=True)
+    return output
 
 
 def _tumours(stage: str, runs: Path, data: Path) -> Path:
@@ -56,8 +93,7 @@ def _tumours(stage: str, runs: Path, data: Path) -> Path:
     manifest = runs / f"tumours_{stage}" / "manifest.csv"
     manifest.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(Path(__file__).with_name("sts_manifest.py")), str(data / "sts_crops")]
-    fold = stage.removeprefix("fold")
-    command += ["--fold", fold, "--folds", str(FOLDS)] if fold != stage else []
+    command += ["--fold", stage.removeprefix("fold"), "--folds", str(FOLDS)] if stage in _FOLDS else []
     subprocess.run([*command, "-o", str(manifest)], check=True)
     return manifest
 
@@ -69,7 +105,7 @@ def main() -> None:
     )
     parser.add_argument("runs", type=Path, help="folder of the runs")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the shared data")
-    parser.add_argument("--stages", nargs="+", default=["base", "default"], choices=STAGES)
+    parser.add_argument("--stages", nargs="+", default=["windows", "default"], choices=tuple(SETTINGS))
     arguments = parser.parse_args()
     for stage in arguments.stages:
         if not (arguments.runs / stage / "weights.safetensors").exists():
