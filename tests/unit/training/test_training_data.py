@@ -44,7 +44,7 @@ def recipe(tiny_recipe):
 @pytest.fixture
 def form(recipe):
     class Network(nn.Module):
-        patch_size = 32
+        patch_size = field_size = 32
 
     return patch_format(recipe, Network())
 
