@@ -132,7 +132,7 @@ class CompactImageEncoder(nn.Module):
         fine, mid, coarse = self._convolved(window)
         tokens = coarse.flatten(2).transpose(1, 2) + self.position
         if self.surroundings is not None:
-            with torch.no_grad():  # learning from the windows is enough, and costs a third
+            with torch.no_grad():  # what the windows teach the convolutions serves here too
                 wider = self._convolved(nn.functional.avg_pool3d(patch, 2))[-1]
             tokens = self.surroundings(tokens, wider.flatten(2).transpose(1, 2))
         coarse = self.attention(tokens).transpose(1, 2).reshape(coarse.shape)
