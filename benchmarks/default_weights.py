@@ -1,15 +1,17 @@
 """The default weights, and the trainings that tell what they are worth.
 
-    python benchmarks/default_weights.py RUNS --data ../shared/data                # windows, then default
+    python benchmarks/default_weights.py RUNS --data ../shared/data                # windows, around, default
     python benchmarks/default_weights.py RUNS --stages held_out fold1 fold2 fold3  # what is to be measured beside them
 
 - windows: the first default weights, from the project's history, brought to windows of 32³ and four scales; simulated
   scans with all organs and lesions, and in 15 % of the patches the real tumours STS_002 to STS_024.
-- default: from there, seeing what lies around a window; the same scans, the rate falling to 0.
+- around: from there, seeing what lies around a window; the same scans, the rate falling to 0.
+- default: further, in the same way.
 - held_out: from nothing, on simulated scans alone, without the organs of `protocol_cases.HELD_OUT` as targets.
 - fold1 to fold3: from held_out, all organs, and the real tumours of two thirds of all patients.
 
-A stage that was stopped goes on where it was when it is started again. Weights: RUNS/STAGE/weights.safetensors.
+A stage that was stopped goes on where it was when it is started again. Weights: RUNS/STAGE/weights.safetensors, and
+beside them judged.safetensors: the same, with what their masks are judged by (`judgement.py`).
 """
 
 from __future__ import annotations
@@ -37,11 +39,14 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "loop.ema_decay": 0.999,
         "sampling.afar_share": 0.0,
     },
-    "default": _BRANCH,
+    "around": _BRANCH,
+    "default": {**_BRANCH, "loop.steps": 1500},
     "held_out": {"loop.steps": 8000},
     **dict.fromkeys(_FOLDS, _BRANCH),
 }
 """What each stage sets beside the recipe's own."""
+_STEPS: Final = ("windows", "around")
+"""Stages that only lead to another."""
 
 
 def command_of(stage: str, runs: Path, data: Path) -> list[str]:
@@ -67,7 +72,9 @@ def _start(stage: str, runs: Path) -> Path:
         return runs / "held_out" / "weights.safetensors"
     if stage == "windows":
         return _widened(_first(runs), runs / "first" / "widened.safetensors", "--alone")
-    return _widened(runs / "windows" / "weights.safetensors", runs / "windows" / "widened.safetensors")
+    if stage == "around":
+        return _widened(runs / "windows" / "weights.safetensors", runs / "windows" / "widened.safetensors")
+    return runs / "around" / "weights.safetensors"
 
 
 def _first(runs: Path) -> Path:
@@ -98,6 +105,14 @@ def _tumours(stage: str, runs: Path, data: Path) -> Path:
     return manifest
 
 
+def _judge(stage: str, runs: Path, data: Path) -> None:
+    """Learn what the masks of a stage's weights are judged by."""
+    weights, script = runs / stage / "weights.safetensors", Path(__file__).with_name("judgement.py")
+    command = [sys.executable, str(script), str(weights), "--data", str(data)]
+    command += ["--without-held-out"] if stage == "held_out" else []
+    subprocess.run([*command, "-o", str(weights.with_name("judged.safetensors"))], check=True)
+
+
 def main() -> None:
     """Train what is asked for, one stage after the other."""
     parser = argparse.ArgumentParser(
@@ -105,11 +120,15 @@ def main() -> None:
     )
     parser.add_argument("runs", type=Path, help="folder of the runs")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the shared data")
-    parser.add_argument("--stages", nargs="+", default=["windows", "default"], choices=tuple(SETTINGS))
+    parser.add_argument(
+        "--stages", nargs="+", default=["windows", "around", "default"], choices=tuple(SETTINGS)
+    )
     arguments = parser.parse_args()
     for stage in arguments.stages:
         if not (arguments.runs / stage / "weights.safetensors").exists():
             subprocess.run(command_of(stage, arguments.runs, arguments.data), check=True)
+        if stage not in _STEPS and not (arguments.runs / stage / "judged.safetensors").exists():
+            _judge(stage, arguments.runs, arguments.data)
 
 
 if __name__ == "__main__":

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import expit
 from torch import Tensor
 
 from seganypet.errors import PromptError, SegAnyPETWarning
 from seganypet.inference.boxes import holds_click, seen_from, voxels_in, windows_over
-from seganypet.inference.certainty import expected_dice
 from seganypet.inference.corrections import corrected
 from seganypet.inference.predictor import Predictor
-from seganypet.inference.prior import Prior, Rough
+from seganypet.inference.prior import Prior
 from seganypet.inference.regions import click_seeds, connected_to, stand_in
 from seganypet.inference.tiling import (
     LogitBox,
@@ -32,32 +28,13 @@ from seganypet.inference.tiling import (
     open_neighbours,
     window_around,
 )
-from seganypet.preprocessing.cropping import bounding_box, crop_or_pad
+from seganypet.preprocessing.cropping import crop_or_pad
 from seganypet.preprocessing.orientation import Shape
 from seganypet.prompts import Box, Click, largest_component
 from seganypet.volume import BoolArray, FloatArray
 
 # More windows than any organ needs (a whole body at 4 mm has about 100): a target that leaks stops here.
 _MAX_WINDOWS = 64
-
-
-class Reach(NamedTuple):
-    """How far a target goes on the working grid.
-
-    Attributes:
-        low: First voxel along each axis.
-        high: One past the last voxel; as `low` where there is no target.
-        open: Whether it reaches the face of a window beyond which no window has looked.
-    """
-
-    low: Start
-    high: Start
-    open: bool
-
-    @property
-    def length(self) -> int:
-        """Voxels along the axis on which it goes farthest."""
-        return max(b - a for a, b in zip(self.low, self.high, strict=True))
 
 
 @dataclass(frozen=True)
@@ -68,20 +45,15 @@ class Evidence:
         placed: Clicks, in order, in voxels of the working grid.
         windows: What the decoder said, at its own resolution, by the window's first voxel.
         prior: Mask given by the reader.
-        rough: What another scale says, to be looked at more closely here.
         box: Box given by the reader, in voxels of the working grid.
+        trusted: Whether the mask was likely to be good before the newest click.
     """
 
     placed: tuple[Click, ...] = ()
     windows: Mapping[Start, Tensor] = field(default_factory=dict)
     prior: Prior | None = None
-    rough: Rough | None = None
     box: Box | None = None
-
-    @property
-    def background(self) -> Logits | None:
-        """What is known where no window has looked."""
-        return self.prior if self.rough is None else self.rough
+    trusted: bool = False
 
     @property
     def grows(self) -> bool:
@@ -106,7 +78,7 @@ class Growth:
         """Yield the logits of all windows: a box of the working grid for each group that lies apart."""
         for group in apart(state.windows, self._predictor.size):
             windows = {s: low_res for s, low_res in state.windows.items() if s in group}
-            yield self._merge(windows, *box_of(windows, self._predictor.size, self._shape), state.background)
+            yield self._merge(windows, *box_of(windows, self._predictor.size, self._shape), state.prior)
 
     def target(self, state: Evidence) -> list[LogitBox]:
         """Return the merged logits, negative wherever the prediction is not connected to a prompt."""
@@ -118,39 +90,6 @@ class Growth:
             for box, p, k in zip(boxes, predicted, kept, strict=True):
                 np.negative(box.logits, out=box.logits, where=p & ~k)
         return boxes
-
-    def reached(self, state: Evidence) -> Reach:
-        """Return how far the target goes, as far as it is connected to the prompts."""
-        boxes = [box for box in self.target(state) if (box.logits > 0).any()]
-        parts = [(box.start, bounding_box(box.logits > 0)) for box in boxes]
-        corners = [
-            [start[a] + part[a].start for a in range(3)] + [start[a] + part[a].stop for a in range(3)]
-            for start, part in parts
-            if part is not None
-        ]
-        if not corners:
-            return Reach((0, 0, 0), (0, 0, 0), open=False)
-        low, high = np.min(corners, axis=0)[:3], np.max(corners, axis=0)[3:]
-        return Reach(_voxel(low), _voxel(high), open=self._is_open(boxes, state))
-
-    def certainty(self, state: Evidence) -> float:
-        """Return the Dice that the target may expect, by the probabilities in its windows; 0 without a target."""
-        probability = [expit(box.logits) for box in self.merged(state)]
-        mask = [box.logits > 0 for box in self.target(state)]
-        if not any(part.any() for part in mask):
-            return 0.0
-        return expected_dice(
-            *(np.concatenate([part.ravel() for part in parts]) for parts in (probability, mask))
-        )
-
-    def _is_open(self, boxes: Sequence[LogitBox], state: Evidence) -> bool:
-        """Return whether the target reaches the face of a window beyond which no window has looked."""
-        cube = (self._predictor.size,) * 3
-        return any(
-            self._open(box.crop(window, cube) > 0, window, state.windows)
-            for window in state.windows
-            for box in boxes
-        )
 
     def box(self, box: Box) -> dict[Start, Tensor]:
         """Return the windows that cover a box, decoded from its middle outwards, each shown its part of it.
@@ -171,17 +110,45 @@ class Growth:
             windows[window] = self._predictor.decode(window, clicks, previous, first=True, box=seen)
         return windows
 
-    def click(self, state: Evidence, *, first: Start | None = None, grow: bool = True) -> dict[Start, Tensor]:
+    def click(self, state: Evidence, *, grow: bool = True) -> dict[Start, Tensor]:
         """Return the windows after the newest click: those that hold it decoded again, then grown.
 
         Args:
             state: With the newest click, and the windows before it.
-            first: Where the first window goes, if there is none yet; by default around the click.
             grow: Whether neighbours are added while the target reaches the faces of windows.
         """
-        windows, refused = dict(state.windows), False
-        clicked = [first] if first and not windows else self._windows_of(state.placed[-1], windows)
-        queue, reached = deque(clicked), dict[Start, BoolArray]()
+        windows = dict(state.windows)
+        self._spread(self._windows_of(state.placed[-1], windows), {}, windows, state, grow=grow)
+        return windows
+
+    def grown(self, state: Evidence) -> dict[Start, Tensor]:
+        """Return the windows with the neighbours that the target reaches, and theirs, until it reaches no face."""
+        windows, queue, reached = dict(state.windows), deque[Start](), dict[Start, BoolArray]()
+        for window in state.windows:
+            clicks = self._inside(window, state)
+            self._queue(self._neighbours(window, clicks, windows, state), queue, reached)
+        self._spread(queue, reached, windows, state, grow=True)
+        return windows
+
+    def _spread(
+        self,
+        first: Sequence[Start],
+        reached: dict[Start, BoolArray],
+        windows: dict[Start, Tensor],
+        state: Evidence,
+        *,
+        grow: bool,
+    ) -> None:
+        """Decode windows, and the neighbours that the target reaches in turn, into `windows`.
+
+        Args:
+            first: Where to begin; those of a click may be new, or be decoded again.
+            reached: What of the target reaches into those that it grew into.
+            windows: Those known; changed.
+            state: What is known.
+            grow: Whether neighbours are added.
+        """
+        queue, clicked, refused = deque(first), [w for w in first if w not in reached], False
         while queue:
             window = queue.popleft()
             new = window not in windows
@@ -193,17 +160,9 @@ class Growth:
             if new and box is None and not any(c.positive for c in clicks):
                 continue  # nothing is known here that a negative click could exclude
             decoded = self._predictor.decode(window, clicks, previous, first=new, box=box)
-            windows[window] = (
-                decoded if new else self._corrected(windows[window], decoded, window, state.placed[-1])
-            )
-            if not (grow and state.grows):
-                continue
-            for neighbour, region in self._neighbours(window, clicks, windows, state):
-                if neighbour not in queue:
-                    queue.append(neighbour)
-                    reached[neighbour] = region
-                elif neighbour in reached:
-                    reached[neighbour] |= region
+            windows[window] = decoded if new else self._corrected(windows[window], decoded, window, state)
+            if grow and state.grows:
+                self._queue(self._neighbours(window, clicks, windows, state), queue, reached)
         if refused:
             warnings.warn(
                 f"the target spans more than {_MAX_WINDOWS} windows: growth stopped; exclude with a negative "
@@ -211,14 +170,29 @@ class Growth:
                 SegAnyPETWarning,
                 stacklevel=5,
             )
-        return windows
 
-    def _corrected(self, before: Tensor, after: Tensor, window: Start, newest: Click) -> Tensor:
+    @staticmethod
+    def _queue(
+        neighbours: Iterable[tuple[Start, BoolArray]], queue: deque[Start], reached: dict[Start, BoolArray]
+    ) -> None:
+        """Add neighbours to the queue; what several windows share with one adds up."""
+        for neighbour, region in neighbours:
+            if neighbour not in queue:
+                queue.append(neighbour)
+                reached[neighbour] = region
+            elif neighbour in reached:
+                reached[neighbour] |= region
+
+    def _inside(self, window: Start, state: Evidence) -> list[Click]:
+        """Return the clicks inside a window, in its voxels."""
+        return [_moved(c, window) for c in state.placed if holds(window, c.ijk, self._predictor.size)]
+
+    def _corrected(self, before: Tensor, after: Tensor, window: Start, state: Evidence) -> Tensor:
         """Return the logits of a window that was decoded again for the newest click."""
         size = self._predictor.size
-        if not self._predictor.model.description.local or not holds(window, newest.ijk, size):
+        if not self._predictor.model.description.local or not holds(window, state.placed[-1].ijk, size):
             return after
-        return corrected(before, after, _moved(newest, window), size)
+        return corrected(before, after, self._inside(window, state), size, trusted=state.trusted)
 
     def _windows_of(self, click: Click, windows: Mapping[Start, Tensor]) -> list[Start]:
         """Return the windows that hold a click well inside, or else the nearest one on the windows' lattice."""
@@ -242,7 +216,7 @@ class Growth:
         Without a positive click or a box, the middle of what is known of the target stands in for one where it will be
         shown: of the part that is connected to `reached`, if the target grew into the window there.
         """
-        clicks = [_moved(c, window) for c in state.placed if holds(window, c.ijk, self._predictor.size)]
+        clicks = self._inside(window, state)
         own, alone = windows.get(window), list(windows) == [window]
         enough = any(c.positive for c in clicks) or (own is not None and self._shows_newest and bool(clicks))
         # What grew into a window from outside the box is not what the box shows there.
@@ -298,8 +272,8 @@ class Growth:
         }
         cube = (size, size, size)
         if not near:
-            return None if state.background is None else state.background.crop(window, cube)
-        return self._merge(near, *box_of([window], size, self._shape), state.background).crop(window, cube)
+            return None if state.prior is None else state.prior.crop(window, cube)
+        return self._merge(near, *box_of([window], size, self._shape), state.prior).crop(window, cube)
 
     def _merge(
         self, windows: Mapping[Start, Tensor], start: Start, size: Shape, prior: Logits | None
@@ -307,11 +281,6 @@ class Growth:
         """Return the logits of windows merged on a box; they are brought to the patch's resolution one by one."""
         logits = ((s, self._predictor.logits(low_res)) for s, low_res in windows.items())
         return merge(logits, start, size, prior)
-
-
-def _voxel(ijk: npt.NDArray[np.int_]) -> Start:
-    i, j, k = (int(n) for n in ijk)
-    return i, j, k
 
 
 def _seeds(box: LogitBox, state: Evidence) -> BoolArray:

@@ -1,8 +1,8 @@
-"""A target at several scales: where to look next, and which scale's mask is shown.
+"""A target at several scales: every scale answers every click, and the answer that is likely to be best is shown.
 
-A click is looked at on the network's own grid. A target that leaves its window is looked at on a coarser grid, whose
-window holds more of it, so that a later click speaks of all of it; a target that fills little of its window is looked
-at again on a finer grid. With a mask or a box to start from, the scale follows from their size and stays.
+A finer grid holds the shape of a small lesion, the window of a coarser one a whole organ; which of them a click means
+shows in the answers themselves, see `judging`. With a mask or a box to start from, the scale follows from their size
+and stays.
 """
 
 from __future__ import annotations
@@ -10,27 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from seganypet.inference.boxes import on_grid
-from seganypet.inference.growth import Evidence, Growth, Reach
+from seganypet.inference.frame import Frame
+from seganypet.inference.growth import Evidence, Growth
+from seganypet.inference.judging import Features, estimated_dice, features_of
 from seganypet.inference.predictor import Predictor
-from seganypet.inference.prior import Prior, Rough
-from seganypet.inference.tiling import LogitBox, Start, holds
+from seganypet.inference.prior import Prior
+from seganypet.inference.tiling import LogitBox
+from seganypet.models.judgement import key_of
 from seganypet.models.model import SegmentationModel
 from seganypet.preprocessing.cropping import bounding_box
 from seganypet.preprocessing.model_grid import ModelGrid
 from seganypet.preprocessing.working_image import WorkingImage
 from seganypet.prompts import Box, Click
-from seganypet.volume import Mask, Volume
+from seganypet.volume import BoolArray, Mask, Volume
 
 # How much of a finer window a target may fill, along its longest axis, to be looked at there.
 _FILLED = 0.6
 _OWN = 1.0
-# How much higher the expected Dice on a coarser scale must be to be believed; see docs/experiments.md.
-_SURER = 0.15
-# How much lower it may be when a later click makes the target leave its window.
-_LESS_SURE = 0.1
+# How much better another scale's mask must be likely to be for the one that the reader sees to give way.
+_BETTER = 0.05
+# From which estimated Dice on a mask is good enough to be protected from corrections that reach far.
+_TRUSTED = 0.4
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,18 @@ class Found:
     Attributes:
         evidence: At each scale that was looked at.
         shown: The scale of the mask.
+        estimates: The Dice that each scale's mask may expect; empty where there is one scale alone.
         fixed: Whether the scale stays, as it does with a mask or a box to start from.
     """
 
     evidence: Mapping[float, Evidence] = field(default_factory=dict)
     shown: float = _OWN
+    estimates: Mapping[float, float] = field(default_factory=dict)
     fixed: bool = False
 
     def now(self) -> Evidence:
         """Return what is known at the scale of the mask."""
         return self.evidence.get(self.shown, Evidence())
-
-    def with_(self, scale: float, evidence: Evidence) -> Found:
-        """Return it with what is known at a scale, which is now shown."""
-        return replace(self, evidence={**self.evidence, scale: evidence}, shown=scale)
 
 
 class Scales:
@@ -74,6 +73,8 @@ class Scales:
             scale: Growth(Predictor(model, WorkingImage(volume.array, grid)))
             for scale, grid in self.grids.items()
         }
+        judged = wanted.judgement
+        self._judgement = [judged[key_of(scale)] for scale in self.grids] if judged else []
 
     def click(self, found: Found, clicks: Sequence[Click]) -> Found:
         """Return what is known after the newest click.
@@ -82,18 +83,38 @@ class Scales:
             found: Before it.
             clicks: All of them, in order, in the volume's own voxels.
         """
-        if found.fixed:
-            return self._clicked(found, clicks)
-        if not found.evidence or (found.shown < _OWN and not self._holds_newest(found, clicks)):
-            found = replace(found, shown=_OWN)
-        first = not found.evidence
-        near = self._clicked(found, clicks, grow=self._next(found.shown, up=True) is None)
-        found = self._wider(near, clicks)
-        # Later on the mask is worth something: it stays where the target looked at from farther off is less sure.
-        if not first and found is not near and self._certainty(found) < self._certainty(near) - _LESS_SURE:
-            return near
-        found = self._closer(found, clicks, self._reached(found))
-        return self._from_afar(found, clicks) if first else found
+        alone = found.fixed or len(self.grids) == 1
+        evidence = {}
+        for scale in [found.shown] if alone else self.grids:
+            before = replace(
+                found.evidence.get(scale, Evidence()),
+                placed=self._placed(clicks, scale),
+                trusted=found.estimates.get(scale, 0.0) > _TRUSTED,
+            )
+            evidence[scale] = replace(before, windows=self._growth[scale].click(before, grow=alone))
+        if alone:
+            return replace(found, evidence=evidence)
+        dice = estimated_dice(self.features(evidence, clicks), self._judgement)
+        estimates = dict(zip(self.grids, dice.tolist(), strict=True))
+        best = max(estimates, key=estimates.__getitem__)
+        stays = len(clicks) > 1 and estimates[best] < estimates[found.shown] + _BETTER
+        shown = found.shown if stays else best
+        if shown == max(self.grids):  # no window is wider: what leaves it goes on in the next
+            evidence[shown] = replace(evidence[shown], windows=self._growth[shown].grown(evidence[shown]))
+        return Found(evidence, shown, estimates)
+
+    def features(self, evidence: Mapping[float, Evidence], clicks: Sequence[Click]) -> Features:
+        """Return what the Dice of each scale's mask is estimated from, in the order of the grids.
+
+        Args:
+            evidence: At every scale.
+            clicks: All of them, in the volume's own voxels.
+        """
+        targets = {scale: self._growth[scale].target(evidence[scale]) for scale in self.grids}
+        placed = self._placed(clicks, _OWN)
+        frame = Frame.around(targets, placed)
+        seen = [frame.crop(boxes, scale) for scale, boxes in targets.items()]
+        return features_of(seen, [(frame.voxel_of(c), c.positive) for c in placed], frame.edge)
 
     def mask(self, mask: Mask) -> Found:
         """Return what is known from a mask on the volume's own grid, which is not empty."""
@@ -119,62 +140,18 @@ class Scales:
         """Yield the logits of all windows of the scale that is shown, on its working grid."""
         yield from self._growth[found.shown].merged(found.now())
 
-    def target(self, found: Found) -> list[LogitBox]:
-        """Return the merged logits, negative wherever the prediction is not connected to a prompt."""
-        return self._growth[found.shown].target(found.now())
+    def restore(self, found: Found, out: BoolArray) -> None:
+        """Write the mask of the scale that is shown into one on the volume's own grid, wherever windows have looked.
+
+        It ends where the prediction is not connected to a prompt.
+        """
+        grid = self.grids[found.shown]
+        for box in self._growth[found.shown].target(found.now()):
+            grid.restore(box.logits, box.start, known=box.known, out=out)
 
     def grid(self, found: Found) -> ModelGrid:
         """Return the working grid of the scale that is shown."""
         return self.grids[found.shown]
-
-    def _clicked(
-        self,
-        found: Found,
-        clicks: Sequence[Click],
-        *,
-        first: Start | None = None,
-        grow: bool = True,
-    ) -> Found:
-        """Return what is known after the newest click was looked at on the scale that is shown."""
-        state = replace(found.now(), placed=self._placed(clicks, found.shown))
-        windows = self._growth[found.shown].click(state, first=first, grow=grow)
-        return found.with_(found.shown, replace(state, windows=windows))
-
-    def _wider(self, found: Found, clicks: Sequence[Click]) -> Found:
-        """Return what the first coarser scale shows that holds the target, or the coarsest."""
-        while (coarser := self._next(found.shown, up=True)) and self._reached(found).open:
-            # One click says too little for its window to be believed.
-            rough = self._as_rough(found, coarser) if len(clicks) > 1 else None
-            seen = found.with_(coarser, Evidence(rough=rough))
-            found = self._clicked(seen, clicks, grow=self._next(coarser, up=True) is None)
-        return found
-
-    def _closer(self, found: Found, clicks: Sequence[Click], reach: Reach) -> Found:
-        """Return what finer scales show of a target, as long as it is small enough for a window there."""
-        while (finer := self._next(found.shown, up=False)) and self._fits(reach.length * found.shown, finer):
-            middle = (np.add(reach.low, reach.high) / 2) * (found.shown / finer) - 0.5
-            i, j, k = (round(float(c)) - self._size // 2 for c in middle)
-            seen = found.with_(finer, Evidence(rough=self._as_rough(found, finer)))
-            closer = self._clicked(seen, clicks, first=(i, j, k), grow=False)
-            reach = self._reached(closer)
-            if reach.open:
-                break
-            found = closer
-        return found
-
-    def _from_afar(self, found: Found, clicks: Sequence[Click]) -> Found:
-        """Return what coarser scales show of a target where that is surer by far: an organ taken for a part of it."""
-        unseen = sorted(scale for scale in self.grids if scale > _OWN and scale not in found.evidence)
-        shown, wanted = found, self._certainty(found) + _SURER if unseen else 0.0
-        for scale in unseen:
-            seen = self._clicked(found.with_(scale, Evidence()), clicks, grow=False)
-            certainty = self._certainty(seen)
-            if certainty > wanted and not self._reached(seen).open:
-                shown, wanted = seen, certainty
-        return shown
-
-    def _certainty(self, found: Found) -> float:
-        return self._growth[found.shown].certainty(found.now())
 
     def _next(self, scale: float, *, up: bool) -> float | None:
         """Return the next coarser scale, or the next finer one."""
@@ -184,17 +161,6 @@ class Scales:
     def _fits(self, length: float, scale: float) -> bool:
         """Return whether a target of a length, in voxels of the network's own grid, fits into a window of a scale."""
         return 0 < length <= _FILLED * self._size * scale
-
-    def _as_rough(self, found: Found, scale: float) -> Rough:
-        return Rough(list(self.merged(found)), scale / found.shown)
-
-    def _reached(self, found: Found) -> Reach:
-        return self._growth[found.shown].reached(found.now())
-
-    def _holds_newest(self, found: Found, clicks: Sequence[Click]) -> bool:
-        """Return whether the newest click lies well inside a window of the scale that is shown."""
-        click = self._placed(clicks[-1:], found.shown)[0]
-        return any(holds(w, click.ijk, self._size, margin=self._size / 10) for w in found.now().windows)
 
     def _placed(self, clicks: Sequence[Click], scale: float) -> tuple[Click, ...]:
         """Return clicks in voxels of a scale's working grid."""

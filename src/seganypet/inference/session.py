@@ -227,9 +227,7 @@ class Session:
         """Return the thresholded prediction as far as it is connected to the prompts, with the clicks enforced."""
         state, shape = self._state, self.volume.shape
         mask = np.zeros(shape, dtype=np.bool_) if state.prior is None else state.prior.copy()
-        grid = self._scales.grid(state.found)
-        for target in self._scales.target(state.found):
-            grid.restore(target.logits, target.start, known=target.known, out=mask)
+        self._scales.restore(state.found, mask)
         for click in state.clicks:
             mask[voxel_of(click, shape)] = click.positive
         mask.setflags(write=False)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seganypet.errors import WeightsError
 from seganypet.models.checks import finite, require_tensor
+from seganypet.models.judgement import Judgement, check_judgement
 
 PromptPolicy = Literal["all", "newest"]
 # As `preprocessing.intensity.normalise` knows them; this room may not import that one.
@@ -69,8 +70,10 @@ class ModelDescription:
         architecture: Key of `presets.ARCHITECTURES`.
         config: Arguments of the architecture's configuration.
         spacing_mm: Edge of the working grid's voxels.
-        scales: Factors of it at which the network works as well, 1 among them: small targets are looked at again on a
-            finer grid, long ones on a coarser one.
+        scales: Factors of it at which the network works as well, 1 among them: each answers every click, and the answer
+            that is likely to be best is shown.
+        judgement: At each scale, the coefficients of the estimate of how good its mask is, by the names of
+            `judgement.FEATURES`; empty where nobody learned them.
         orientation: Which way the working grid's axes run, as "RAS": right, anterior, superior.
         normalisation: SUV to network input, see `preprocessing.intensity`.
         prompt_policy: Whether the decoder gets all clicks so far, or the newest with the previous logits.
@@ -103,6 +106,7 @@ class ModelDescription:
     prompt_policy: PromptPolicy
     orientation: str = "RAS"
     scales: tuple[float, ...] = (1.0,)
+    judgement: Judgement = field(default_factory=dict)
     passes: tuple[int, int] = (1, 1)
     local: bool = False
     boxes: bool = False
@@ -135,6 +139,7 @@ class ModelDescription:
         spacing: object = self.spacing_mm
         if not isinstance(spacing, (int, float)) or isinstance(spacing, bool) or not 0.1 <= spacing <= 100:
             raise WeightsError(f"spacing_mm is {spacing!r}; expected a number of mm")
+        check_judgement(self.judgement, self.scales)
         ends: object = self.orientation
         if not isinstance(ends, str) or sorted(_AXIS_OF.get(end, 3) for end in ends) != [0, 1, 2]:
             raise WeightsError(
