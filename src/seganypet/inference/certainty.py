@@ -8,11 +8,11 @@ from seganypet.errors import GeometryError, ImageValueError
 from seganypet.volume import BoolArray, FloatArray
 
 
-def expected_dice(probability: FloatArray | BoolArray, mask: BoolArray) -> float:
+def expected_dice(probability: FloatArray, mask: BoolArray) -> float:
     """Return the Dice that a mask may expect if the probabilities are right: 2 Σ p m / (Σ p + Σ m).
 
     Args:
-        probability: Of the target, [I, J, K], 0 to 1; of a mask, the Dice of the two.
+        probability: Of the target, [I, J, K], 0 to 1.
         mask: The prediction, of the same shape.
 
     Raises:

@@ -160,7 +160,8 @@ class Growth:
             if new and box is None and not any(c.positive for c in clicks):
                 continue  # nothing is known here that a negative click could exclude
             decoded = self._predictor.decode(window, clicks, previous, first=new, box=box)
-            windows[window] = decoded if new else self._corrected(windows[window], decoded, window, state)
+            before = windows.get(window, previous if state.trusted else None)
+            windows[window] = self._corrected(before, decoded, window, state)
             if grow and state.grows:
                 self._queue(self._neighbours(window, clicks, windows, state), queue, reached)
         if refused:
@@ -187,10 +188,11 @@ class Growth:
         """Return the clicks inside a window, in its voxels."""
         return [_moved(c, window) for c in state.placed if holds(window, c.ijk, self._predictor.size)]
 
-    def _corrected(self, before: Tensor, after: Tensor, window: Start, state: Evidence) -> Tensor:
-        """Return the logits of a window that was decoded again for the newest click."""
+    def _corrected(self, before: Tensor | None, after: Tensor, window: Start, state: Evidence) -> Tensor:
+        """Return the logits of a window that was decoded for the newest click."""
         size = self._predictor.size
-        if not self._predictor.model.description.local or not holds(window, state.placed[-1].ijk, size):
+        local = self._predictor.model.description.local and holds(window, state.placed[-1].ijk, size)
+        if before is None or not local:
             return after
         return corrected(before, after, self._inside(window, state), size, trusted=state.trusted)
 

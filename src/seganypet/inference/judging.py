@@ -14,7 +14,6 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.special import expit
 
-from seganypet.inference.certainty import expected_dice
 from seganypet.models.judgement import CONSTANT, FEATURES
 from seganypet.preprocessing.cropping import bounding_box
 from seganypet.preprocessing.orientation import Shape
@@ -40,20 +39,21 @@ def features_of(answers: Sequence[FloatArray], clicks: Sequence[tuple[Shape, boo
         clicks: Voxels of that grid, and whether positive.
         edge: Of its voxels, in voxels of the network's own grid.
     """
-    masks = [logits > 0 for logits in answers]
-    probabilities = [np.where(logits == 0, np.float32(0), expit(logits)) for logits in answers]
+    logits = np.stack(answers)
+    masks = logits > 0
+    probabilities = np.where(logits == 0, np.float32(0), expit(logits))
+    by_probability, by_mask = _expected(probabilities, masks), _expected(masks, masks)
     rows = []
     for number, mask in enumerate(masks):
-        others = [other for other in range(len(masks)) if other != number]
-        agreement = [_expected(masks[other], mask) for other in others]
+        others = np.arange(len(masks)) != number
         length, fill = _size(mask, edge)
         rows.append(
             {
-                "certainty": _expected(probabilities[number], mask),
-                "support": np.mean([_expected(probabilities[other], mask) for other in others]),
-                "agreement": np.mean(agreement),
-                "best_agreement": max(agreement),
-                "least_agreement": min(agreement),
+                "certainty": by_probability[number, number],
+                "support": by_probability[others, number].mean(),
+                "agreement": by_mask[others, number].mean(),
+                "best_agreement": by_mask[others, number].max(),
+                "least_agreement": by_mask[others, number].min(),
                 "sharpness": _sharpness(probabilities[number], mask),
                 "length": length,
                 "fill": fill,
@@ -82,9 +82,17 @@ def estimated_dice(features: Features, judgement: Sequence[Mapping[str, float]])
     return clipped
 
 
-def _expected(probability: FloatArray | BoolArray, mask: BoolArray) -> float:
-    """Return the Dice that a mask may expect by probabilities or by another mask; 0 where neither says anything."""
-    return expected_dice(probability, mask) if probability.any() or mask.any() else 0.0
+def _expected(probabilities: FloatArray | BoolArray, masks: BoolArray) -> Features:
+    """Return the Dice 2 Σ p m / (Σ p + Σ m) that each mask may expect by each probability; 0 where both are empty.
+
+    Args:
+        probabilities: Of answers, [A, I, J, K], 0 to 1.
+        masks: Likewise.
+    """
+    p, m = (array.reshape(len(array), -1).astype(np.float32) for array in (probabilities, masks))
+    total = p.sum(axis=1, dtype=np.float64)[:, None] + m.sum(axis=1, dtype=np.float64)
+    dice: Features = np.divide(2.0 * (p @ m.T), total, out=np.zeros_like(total), where=total > 0)
+    return dice
 
 
 def _size(mask: BoolArray, edge: float) -> tuple[float, float]:

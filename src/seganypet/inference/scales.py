@@ -30,6 +30,8 @@ _FILLED = 0.6
 _OWN = 1.0
 # How much better another scale's mask must be likely to be for the one that the reader sees to give way.
 _BETTER = 0.05
+# How much worse a scale's mask may be likely to be for later clicks to be shown to it.
+_HOPELESS = 0.2
 # From which estimated Dice on a mask is good enough to be protected from corrections that reach far.
 _TRUSTED = 0.4
 
@@ -84,10 +86,10 @@ class Scales:
             clicks: All of them, in order, in the volume's own voxels.
         """
         alone = found.fixed or len(self.grids) == 1
-        evidence = {}
-        for scale in [found.shown] if alone else self.grids:
+        evidence = dict(found.evidence)
+        for scale in [found.shown] if alone else self._worth_asking(found):
             before = replace(
-                found.evidence.get(scale, Evidence()),
+                evidence.get(scale, Evidence()),
                 placed=self._placed(clicks, scale),
                 trusted=found.estimates.get(scale, 0.0) > _TRUSTED,
             )
@@ -102,6 +104,11 @@ class Scales:
         if shown == max(self.grids):  # no window is wider: what leaves it goes on in the next
             evidence[shown] = replace(evidence[shown], windows=self._growth[shown].grown(evidence[shown]))
         return Found(evidence, shown, estimates)
+
+    def _worth_asking(self, found: Found) -> list[float]:
+        """Return the scales that the newest click is shown to: all at first, then those that may turn out the best."""
+        least = found.estimates.get(found.shown, 0.0) - _HOPELESS
+        return [scale for scale in self.grids if found.estimates.get(scale, least) >= least]
 
     def features(self, evidence: Mapping[float, Evidence], clicks: Sequence[Click]) -> Features:
         """Return what the Dice of each scale's mask is estimated from, in the order of the grids.
