@@ -48,7 +48,7 @@ def model_of(
     if passes:
         model.description = replace(model.description, passes=passes)
     if scales:
-        model.description = replace(model.description, scales=scales)
+        model.description = replace(model.description, scales=scales, judgement={})
     return SessionMethod(model)
 
 

@@ -3,7 +3,8 @@
     python benchmarks/uncertainty.py --set anatomy --set bodies --set tumours -o uncertainty.csv
 
 After each number of clicks, in a box 20 mm around target and mask: the area under the risk-coverage curve, beside that
-of a map that knows the errors and of one that knows nothing; and the Dice that the probabilities let expect.
+of a map that knows the errors and of one that knows nothing; and how the Dice that the probabilities let expect, and
+the one that the weights estimate (`Session.expected_dice`), correlate with the true one.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def _row(session: Session, reference: BoolArray) -> Row:
     return {
         "dice": round(dice(mask, reference), 4),
         "expected": round(expected_dice(probability[around], mask[around]), 4),
+        "estimated": round(session.expected_dice or 0.0, 4),
         "area": round(area, 6),
         "best": round(best, 6),
         "useless": round(useless, 6),
@@ -78,17 +80,21 @@ def _row(session: Session, reference: BoolArray) -> Row:
 
 def report(rows: Sequence[Row]) -> None:
     """Print a Markdown table, a row for each number of clicks."""
-    columns = ["area", "of a perfect map", "of a useless map", "Dice", "expected", "Pearson", "Spearman"]
+    columns = ["area", "of a perfect map", "of a useless map", "Dice"]
+    columns += [f"{name}: mean, Pearson, Spearman" for name in ("expected", "estimated")]
     print("| clicks (n) | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
     for number in CLICKS:
         chosen = [row for row in rows if row["clicks"] == number]
-        values = {name: np.array([float(row[name]) for row in chosen]) for name in ("dice", "expected")}
         areas = [np.mean([float(row[name]) for row in chosen]) for name in ("area", "best", "useless")]
-        pair = values["dice"], values["expected"]
-        numbers = [f"{a:.4f}" for a in areas] + [f"{v.mean():.3f}" for v in pair]
-        numbers += [f"{float(measure(*pair)[0]):.2f}" for measure in (pearsonr, spearmanr)]
-        print(f"| {number} ({len(chosen)}) | " + " | ".join(numbers) + " |")
+        true, *predicted = (
+            np.array([float(row[name]) for row in chosen]) for name in ("dice", "expected", "estimated")
+        )
+        cells = [f"{a:.4f}" for a in areas] + [f"{true.mean():.3f}"]
+        for values in predicted:
+            correlations = (float(measure(true, values)[0]) for measure in (pearsonr, spearmanr))
+            cells.append(", ".join([f"{values.mean():.3f}", *(f"{c:.2f}" for c in correlations)]))
+        print(f"| {number} ({len(chosen)}) | " + " | ".join(cells) + " |")
 
 
 def main() -> None:

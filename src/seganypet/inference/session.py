@@ -216,6 +216,15 @@ class Session:
         return entropy
 
     @property
+    def expected_dice(self) -> float | None:
+        """How good the mask is likely to be: the Dice that weights of several scales estimate for it, 0 to 1.
+
+        None before the first click, with a mask or a box to start from, and of weights of one scale.
+        """
+        found = self._state.found
+        return found.estimates.get(found.shown)
+
+    @property
     def _state(self) -> _State:
         return self._history[self._now]
 

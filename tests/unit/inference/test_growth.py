@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from seganypet.errors import SegAnyPETWarning
 from seganypet.inference import Session
+from seganypet.inference.growth import Evidence, Growth
 from seganypet.inference.regions import stand_in
 from seganypet.prompts import Click
 from seganypet.volume import Mask, Volume
@@ -266,3 +268,44 @@ def test_beyond_the_image_a_given_mask_says_nothing():
     prior = session._state.found.now().prior.crop((-2, 0, 0), (4, 2, 2))
     assert (prior[:2] == 0).all()
     assert (prior[2:] == 5).all()
+
+
+def growth_of(session: Session) -> Growth:
+    return session._scales._growth[1.0]
+
+
+def inside(growth: Growth, state: Evidence, shape: tuple[int, int, int]) -> np.ndarray:
+    mask = np.zeros(shape, bool)
+    for box in growth.merged(state):
+        mask[tuple(slice(a, a + n) for a, n in zip(box.start, box.logits.shape, strict=True))] = (
+            box.logits > 0
+        )
+    return mask
+
+
+def test_windows_that_are_added_later_are_those_of_a_target_that_grew_at_once():
+    suv = hot((64, 24, 24), LONG)
+    session = session_on(suv)
+    session.add_click((32, 12, 12))
+    growth, click = growth_of(session), Evidence(placed=(Click((32.0, 12.0, 12.0)),))
+    alone = replace(click, windows=growth.click(click, grow=False))
+    assert len(alone.windows) == 1
+    grown = growth.grown(alone)
+    assert set(grown) == set(windows_of(session))
+    assert np.array_equal(inside(growth, replace(alone, windows=grown), suv.shape), suv > 5)
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_new_window_at_a_click_changes_little_of_a_trusted_mask(trusted):
+    """The half of a block that the new window holds is a ball of 2 voxels radius; the click lies in a long bar."""
+    shape, bar = (64, 24, 24), (slice(16, 60), slice(10, 12), slice(10, 12))
+    suv = hot(shape, (slice(8, 12), slice(10, 14), slice(10, 14)), bar)
+    growth = growth_of(session_on(suv, local=True))
+    first = Evidence(placed=(Click((10.0, 12.0, 12.0)),))
+    first = replace(first, windows=growth.click(first, grow=False))
+    second = replace(first, placed=(*first.placed, Click((18.0, 10.0, 10.0))), trusted=trusted)
+    second = replace(second, windows=growth.click(second, grow=False))
+    assert len(second.windows) == 2
+    added = inside(growth, second, shape) & ~inside(growth, first, shape)
+    assert added[18, 10, 10]
+    assert added[22, 10, 10] != trusted

@@ -82,6 +82,36 @@ def test_what_a_reader_sees_gives_way_only_to_what_is_clearly_better(monkeypatch
     assert shown(session) == after
 
 
+def test_a_session_tells_how_good_its_mask_is_likely_to_be(monkeypatch):
+    estimate(monkeypatch, fine=0.5, own=0.2, coarse=0.3)
+    session = session_on(hot(SMALL))
+    assert session.expected_dice is None
+    session.add_click((22, 21, 21))
+    assert session.expected_dice == 0.5
+    session.reset()
+    assert session.expected_dice is None
+
+
+@pytest.mark.parametrize(("estimated", "asked"), [(0.31, True), (0.29, False)])
+def test_later_clicks_are_shown_to_scales_that_may_turn_out_best(monkeypatch, estimated, asked):
+    estimate(monkeypatch, fine=0.5, own=0.2, coarse=estimated)
+    session = session_on(hot(SMALL))
+    session.add_click((22, 21, 21))
+    session.add_click((21, 20, 20))
+    placed = {scale: len(found.placed) for scale, found in session._state.found.evidence.items()}
+    assert placed == {0.5: 2, 1.0: 1, 2.0: 1 + asked}
+
+
+@pytest.mark.parametrize(("estimated", "trusted"), [(0.41, True), (0.39, False)])
+def test_a_mask_that_is_likely_to_be_good_is_trusted(monkeypatch, estimated, trusted):
+    estimate(monkeypatch, fine=estimated, own=0.0, coarse=0.0)
+    session = session_on(hot(SMALL))
+    session.add_click((22, 21, 21))
+    assert not session._state.found.now().trusted
+    session.add_click((21, 20, 20))
+    assert session._state.found.now().trusted == trusted
+
+
 def test_a_model_of_one_scale_stays_there():
     for target in (SMALL, MIDDLE, LONG):
         session = session_on(hot(target), scales=(1.0,))
