@@ -1,12 +1,11 @@
 """The default weights, and the trainings that tell what they are worth.
 
-    python benchmarks/default_weights.py RUNS --data ../shared/data                # windows, around, default
+    python benchmarks/default_weights.py RUNS --data ../shared/data                # windows, then default
     python benchmarks/default_weights.py RUNS --stages held_out fold1 fold2 fold3  # what is to be measured beside them
 
 - windows: the first default weights, from the project's history, brought to windows of 32³ and four scales; simulated
   scans with all organs and lesions, and in 15 % of the patches the real tumours STS_002 to STS_024.
-- around: from there, seeing what lies around a window; the same scans, the rate falling to 0.
-- default: further, in the same way.
+- default: from there, seeing what lies around a window; the same scans, the rate falling to 0.
 - held_out: from nothing, on simulated scans alone, without the organs of `protocol_cases.HELD_OUT` as targets.
 - fold1 to fold3: from held_out, all organs, and the real tumours of two thirds of all patients.
 
@@ -39,14 +38,11 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "loop.ema_decay": 0.999,
         "sampling.afar_share": 0.0,
     },
-    "around": _BRANCH,
-    "default": {**_BRANCH, "loop.steps": 1500},
+    "default": _BRANCH,
     "held_out": {"loop.steps": 8000},
     **dict.fromkeys(_FOLDS, _BRANCH),
 }
 """What each stage sets beside the recipe's own."""
-_STEPS: Final = ("windows", "around")
-"""Stages that only lead to another."""
 
 
 def command_of(stage: str, runs: Path, data: Path) -> list[str]:
@@ -72,9 +68,7 @@ def _start(stage: str, runs: Path) -> Path:
         return runs / "held_out" / "weights.safetensors"
     if stage == "windows":
         return _widened(_first(runs), runs / "first" / "widened.safetensors", "--alone")
-    if stage == "around":
-        return _widened(runs / "windows" / "weights.safetensors", runs / "windows" / "widened.safetensors")
-    return runs / "around" / "weights.safetensors"
+    return _widened(runs / "windows" / "weights.safetensors", runs / "windows" / "widened.safetensors")
 
 
 def _first(runs: Path) -> Path:
@@ -120,14 +114,12 @@ def main() -> None:
     )
     parser.add_argument("runs", type=Path, help="folder of the runs")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the shared data")
-    parser.add_argument(
-        "--stages", nargs="+", default=["windows", "around", "default"], choices=tuple(SETTINGS)
-    )
+    parser.add_argument("--stages", nargs="+", default=["windows", "default"], choices=tuple(SETTINGS))
     arguments = parser.parse_args()
     for stage in arguments.stages:
         if not (arguments.runs / stage / "weights.safetensors").exists():
             subprocess.run(command_of(stage, arguments.runs, arguments.data), check=True)
-        if stage not in _STEPS and not (arguments.runs / stage / "judged.safetensors").exists():
+        if stage != "windows" and not (arguments.runs / stage / "judged.safetensors").exists():
             _judge(stage, arguments.runs, arguments.data)
 
 
