@@ -66,7 +66,7 @@ class Scales:
     """
 
     def __init__(self, model: SegmentationModel, volume: Volume) -> None:
-        wanted, self._size, self._volume = model.description, model.patch_size, volume
+        wanted, self._size = model.description, model.patch_size
         self.grids = {
             scale: ModelGrid.of(volume.affine, volume.shape, wanted.spacing_mm * scale, wanted.orientation)
             for scale in wanted.scales
@@ -160,11 +160,6 @@ class Scales:
         """Return the working grid of the scale that is shown."""
         return self.grids[found.shown]
 
-    def _next(self, scale: float, *, up: bool) -> float | None:
-        """Return the next coarser scale, or the next finer one."""
-        beyond = [other for other in self.grids if (other > scale if up else other < scale)]
-        return (min if up else max)(beyond, default=None)
-
     def _fits(self, length: float, scale: float) -> bool:
         """Return whether a target of a length, in voxels of the network's own grid, fits into a window of a scale."""
         return 0 < length <= _FILLED * self._size * scale
@@ -179,7 +174,7 @@ class Scales:
 
     def _scale_of(self, box: Box) -> float:
         """Return the scale that a box in the volume's own voxels is looked at on."""
-        finer = self._next(_OWN, up=False)
+        finer = max((scale for scale in self.grids if scale < _OWN), default=None)
         if finer is None:
             return _OWN
         placed = on_grid(box, self.grids[finer])
