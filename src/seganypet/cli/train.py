@@ -95,7 +95,7 @@ def _add_training_options(group: argparse._ArgumentGroup) -> None:
         "--minutes",
         type=positive,
         metavar="M",
-        help="stop after that long, saved, with exit code 3; --resume goes on",
+        help="stop after that long, saved, with the weights so far and exit code 3; --resume goes on",
     )
 
 
@@ -122,13 +122,11 @@ def run(arguments: argparse.Namespace) -> int:
             on_case=on_case if processes.is_first else None,
         )
         state = run_training(config, options, processes)
-    if state.stopped_by:
-        return STOPPED
     if processes.is_first:
         for name in (WEIGHTS_NAME, BEST_NAME):
             if (folder / name).exists():
                 say(f"wrote {folder / name}")
-    return 0
+    return STOPPED if state.stopped_by else 0
 
 
 def resolved(arguments: argparse.Namespace) -> TrainingConfig:

@@ -75,6 +75,8 @@ class RunOptions:
 def run_training(config: TrainingConfig, options: RunOptions, processes: Processes) -> State:
     """Train, and write the weights into the run's folder: the last ones, and those of the best validation.
 
+    A run that is stopped writes its weights too, as far as they are; their description says after how many steps.
+
     Args:
         config: A recipe, perhaps with settings changed.
         options: Data, folder, where to start.
@@ -133,9 +135,8 @@ def _train(network: nn.Module, config: TrainingConfig, options: RunOptions, proc
         inputs=options.manifests,
         validate_start=options.weights is not None,
     )
-    if not state.stopped_by:
-        path = options.folder / WEIGHTS_NAME
-        processes.on_first(lambda: export(state.average, step=state.step, scores={}, path=path))
+    path = options.folder / WEIGHTS_NAME
+    processes.on_first(lambda: export(state.average, step=state.step, scores={}, path=path))
     return state
 
 

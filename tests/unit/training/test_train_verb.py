@@ -106,7 +106,7 @@ def test_resume_with_other_data_is_refused_and_changes_nothing(tmp_path, train, 
     assert main([*line, "--set", "loop.steps=4"]) == 2
     message = capsys.readouterr().err
     assert "images, labels or rows of split train have changed since the run began" in message
-    assert "; put them back, or choose another folder" in message
+    assert "; put them back, or begin a new run from it in another folder" in message
     assert (tmp_path / "run" / "cohort.json").read_bytes() == before
 
 
@@ -149,9 +149,11 @@ def test_second_run_needs_resume_and_then_changes_nothing(tmp_path, train, capsy
 def test_resume_ends_with_the_weights_of_a_run_without_interruption(tmp_path, train):
     assert train("--set", "loop.steps=4") == 0
     assert train("--set", "loop.steps=4", "--minutes", "1e-9", run="stopped") == STOPPED
-    assert not (tmp_path / "stopped" / "weights.safetensors").exists()
-    while not (tmp_path / "stopped" / "weights.safetensors").exists():
-        assert train("--set", "loop.steps=4", "--resume", run="stopped") in (0, STOPPED)
+    early = load_network(tmp_path / "stopped" / "weights.safetensors")[1]
+    assert early.training["steps"] < 4
+    assert train("--set", "loop.steps=4", "--resume", run="stopped") == 0
+    late = load_network(tmp_path / "stopped" / "weights.safetensors")[1]
+    assert late.training["steps"] == 4
     assert_same_weights(*(tmp_path / run / "weights.safetensors" for run in ("run", "stopped")))
 
 
@@ -167,7 +169,7 @@ def test_a_resume_with_other_settings_is_refused_before_the_cohort_is_read(
         patched.setattr(run_module, "read_cohort", refuse_to_read)
         assert train("--resume", "--set", "loop.steps=4", "--set", "batch_size=1") == 2
         assert (
-            "batch_size 2, not 1; resume with the same recipe, or choose another" in capsys.readouterr().err
+            "batch_size 2, not 1; resume with the same recipe, or begin a new run" in capsys.readouterr().err
         )
         assert train("--resume", recipe="compact") == 2
         assert "the run has recipe 'debug', not 'compact'" in capsys.readouterr().err
