@@ -1,27 +1,32 @@
 """The default weights, and the trainings that tell what they are worth.
 
     python benchmarks/default_weights.py RUNS --data ../shared/data                # windows, then default
-    python benchmarks/default_weights.py RUNS --stages held_out fold1 fold2 fold3  # what is to be measured beside them
+    python benchmarks/default_weights.py RUNS --stages held_out fold1 fold2 fold3  # what is measured beside them
+    OMP_NUM_THREADS=1 python benchmarks/default_weights.py RUNS --stages papers --minutes 115
 
 - windows: the first default weights, from the project's history, brought to windows of 32³ and four scales; simulated
   scans with all organs and lesions, and in 15 % of the patches the real tumours STS_002 to STS_024.
 - default: from there, seeing what lies around a window; the same scans, the rate falling to 0.
 - held_out: from nothing, on simulated scans alone, without the organs of `protocol_cases.HELD_OUT` as targets.
 - fold1 to fold3: from held_out, all organs, and the real tumours of two thirds of all patients.
+- papers: the papers' architecture from nothing, on the scans and targets of held_out and for as many minutes.
 
-A stage that was stopped goes on where it was when it is started again. Weights: RUNS/STAGE/weights.safetensors, and
-beside them judged.safetensors: the same, with what their masks are judged by (`judgement.py`).
+A stage that was stopped before its last step goes on where it was when it is started again. Weights:
+RUNS/STAGE/weights.safetensors, and beside them judged.safetensors: the same, with what their masks are judged by
+(`judgement.py`).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
 
 from protocol_cases import HELD_OUT
+from seganypet.cli.train import STOPPED
 from seganypet.training.recipes import SIMULATED_TARGETS
 
 FIRST: Final = "31822f9"
@@ -39,27 +44,56 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "sampling.afar_share": 0.0,
     },
     "default": _BRANCH,
-    "held_out": {"loop.steps": 8000},
+    "held_out": {"loop.steps": 2000, "loop.ema_decay": 0.995},
     **dict.fromkeys(_FOLDS, _BRANCH),
+    "papers": {
+        "model.config": {"corrected": True},
+        "episode.clicks": (1, 5),
+        "episode.learned": 2,
+        "batch_size": 2,
+        "epochs": None,
+        "loop.schedule.kind": "cosine",
+        "loop.schedule.milestones": (),
+        "loop.schedule.warmup_steps": 30,
+        "loop.steps": 600,
+        "loop.optimiser.learning_rate": 3e-4,
+        "loop.optimiser.prompt_and_decoder_factor": 1.0,
+        "loop.precision": "float32",
+        "loop.ema_decay": 0.995,
+        "loop.validate_every": 0,
+        "sampling.lesion_share": 0.5,
+        "sampling.flips": False,
+    },
 }
 """What each stage sets beside the recipe's own."""
+_FROM_NOTHING: Final = ("held_out", "papers")
 
 
 def command_of(stage: str, runs: Path, data: Path) -> list[str]:
     """Return the command of a stage."""
-    run, without = runs / stage, HELD_OUT if stage == "held_out" else ()
+    run, without = runs / stage, HELD_OUT if stage in _FROM_NOTHING else ()
+    recipe = "petwb-seg11k" if stage == "papers" else "compact"
     settings = {
         "on_the_fly.names": tuple(name for name in SIMULATED_TARGETS if name not in without),
         "on_the_fly.anatomies": tuple(str(data / "anatomy" / f"{name}.nii.gz") for name in _ANATOMIES),
         **SETTINGS[stage],
     }
-    command = [sys.executable, "-m", "seganypet", "train", "compact", "--on-the-fly", "-o", str(run)]
+    command = [sys.executable, "-m", "seganypet", "train", recipe, "--on-the-fly", "-o", str(run)]
     command += ["--name", stage, "--workers", "2"]
-    if stage != "held_out":
+    if stage not in _FROM_NOTHING:
         command += ["--weights", str(_start(stage, runs)), "--manifest", str(_tumours(stage, runs, data))]
     for name, value in settings.items():
         command += ["--set", f"{name}={value!r}"]
     return [*command, "--resume"] if (run / "checkpoint.pt").exists() else command
+
+
+def finished(stage: str, runs: Path) -> bool:
+    """Return whether a stage has written the weights of its last step; those of a stopped one are no end."""
+    described = runs / stage / "weights.json"
+    if not described.exists():
+        return False
+    steps: int = json.loads(described.read_text(encoding="utf-8"))["training"]["steps"]
+    return steps >= SETTINGS[stage]["loop.steps"]
 
 
 def _start(stage: str, runs: Path) -> Path:
@@ -115,11 +149,16 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="folder of the runs")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the shared data")
     parser.add_argument("--stages", nargs="+", default=["windows", "default"], choices=tuple(SETTINGS))
+    parser.add_argument("--minutes", help="stop a stage after that long, with the weights so far")
     arguments = parser.parse_args()
+    limit = ["--minutes", arguments.minutes] if arguments.minutes else []
     for stage in arguments.stages:
-        if not (arguments.runs / stage / "weights.safetensors").exists():
-            subprocess.run(command_of(stage, arguments.runs, arguments.data), check=True)
-        if stage != "windows" and not (arguments.runs / stage / "judged.safetensors").exists():
+        if not finished(stage, arguments.runs):
+            command = [*command_of(stage, arguments.runs, arguments.data), *limit]
+            if subprocess.run(command, check=False).returncode not in (0, STOPPED):
+                sys.exit(f"stage {stage} ended with an error; see above")
+        judged = arguments.runs / stage / "judged.safetensors"
+        if stage not in ("windows", "papers") and finished(stage, arguments.runs) and not judged.exists():
             _judge(stage, arguments.runs, arguments.data)
 
 
