@@ -29,6 +29,7 @@ from seganypet.models.compact_decoder import CompactMaskDecoder
 from seganypet.models.compact_layers import Down, ResidualBlock, space_to_depth
 from seganypet.models.compact_prompts import CompactPromptEncoder, position_features
 from seganypet.models.compact_surroundings import Surroundings
+from seganypet.models.layers import Convolution3d
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ class CompactImageEncoder(nn.Module):
         super().__init__()
         c0, c1, c2 = config.channels
         n0, n1, n2 = config.encoder_blocks
-        self.stem = nn.Conv3d(8, c0, 3, padding=1)
+        self.stem = Convolution3d(8, c0, 3, padding=1)
         self.fine = nn.Sequential(*(ResidualBlock(c0) for _ in range(n0)))
         self.down1 = Down(c0, c1)
         self.mid = nn.Sequential(*(ResidualBlock(c1) for _ in range(n1)))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seganypet.models.compact_layers import Down, ResidualBlock, Up, depth_to_space
+from seganypet.models.layers import Convolution3d
 from seganypet.models.two_way_transformer import TwoWayTransformer
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ class CompactMaskDecoder(nn.Module):
     def __init__(self, config: CompactConfig, prompt_channels: int) -> None:
         super().__init__()
         c0, c1, c2 = config.channels
-        self.prompt_stem = nn.Conv3d(prompt_channels, c0, 3, padding=1)
+        self.prompt_stem = Convolution3d(prompt_channels, c0, 3, padding=1)
         # Without a bias, and zero at first: where no box is shown, it adds nothing.
-        self.box_stem = nn.Conv3d(1, c0, 3, padding=1, bias=False) if config.boxes else None
+        self.box_stem = Convolution3d(1, c0, 3, padding=1, bias=False) if config.boxes else None
         if self.box_stem is not None:
             nn.init.zeros_(self.box_stem.weight)
         self.fine_in = ResidualBlock(c0)
@@ -38,7 +39,7 @@ class CompactMaskDecoder(nn.Module):
         self.mid_out = ResidualBlock(c1)
         self.up1 = Up(c1, c0)
         self.fine_out = nn.Sequential(ResidualBlock(c0), ResidualBlock(c0))
-        self.head = nn.Conv3d(c0, 8, 1)
+        self.head = Convolution3d(c0, 8, 1)
 
     def forward(
         self,

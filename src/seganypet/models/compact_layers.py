@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from seganypet.models.layers import Convolution3d
+
 
 class ChannelNorm(nn.Module):
     """Layer norm over the channels of [B, C, I, J, K]; unlike batch or group norm it does not see the patch size."""
@@ -25,8 +27,8 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = ChannelNorm(channels)
-        self.conv1 = nn.Conv3d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
+        self.conv1 = Convolution3d(channels, channels, 3, padding=1)
+        self.conv2 = Convolution3d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.conv2.weight)  # starts as the identity, which trains faster
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,7 +43,7 @@ class Down(nn.Module):
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
         self.norm = ChannelNorm(channels)
-        self.conv = nn.Conv3d(channels, out_channels, 2, stride=2)
+        self.conv = Convolution3d(channels, out_channels, 2, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, out_channels, I/2, J/2, K/2]."""

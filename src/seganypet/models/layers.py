@@ -85,6 +85,23 @@ class TokenLinear(nn.Linear):
         return token_linear(input, self.weight, self.bias)
 
 
+class Convolution3d(nn.Conv3d):
+    """torch's convolution; on a CPU always oneDNN's.
+
+    For one small float32 volume at a time torch would take its own, which is two to three times slower
+    (`benchmarks/small_convolutions.py`). Training, whose batches hold several, is not concerned.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  the name in nn.Conv3d
+        """Return [B, out_channels, …] for [B, in_channels, I, J, K]."""
+        exact = input.dtype == self.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+        if not exact or torch.is_grad_enabled() or not _on_onednn(input):
+            return super().forward(input)
+        return torch.mkldnn_convolution(
+            input, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
+        )
+
+
 class LayerNorm3d(nn.Module):
     """Layer norm over the channels of [B, C, I, J, K], each voxel by itself."""
 

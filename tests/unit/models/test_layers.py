@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from seganypet.models.layers import LayerNorm3d, TokenLinear, token_linear, upscaled
+from seganypet.models.layers import Convolution3d, LayerNorm3d, TokenLinear, token_linear, upscaled
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 5, 6, 12), (1, 200, 12), (3, 12), (12,), (0, 12)])
@@ -36,6 +36,39 @@ def test_token_linear_has_the_gradients_of_a_linear_layer():
     there = torch.autograd.grad(F.linear(x, layer.weight, layer.bias).square().sum(), inputs)
     for ours, theirs in zip(here, there, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (2, 2, 0), (1, 1, 0)])
+@pytest.mark.parametrize("learning", [True, False])
+def test_convolution_is_that_of_torch(batch, dtype, kernel, stride, padding, learning):
+    torch.manual_seed(0)
+    layer = Convolution3d(3, 5, kernel, stride=stride, padding=padding)
+    plain = torch.nn.Conv3d(3, 5, kernel, stride=stride, padding=padding)
+    plain.load_state_dict(layer.state_dict())
+    x = torch.randn(batch, 3, 6, 8, 4)
+    with torch.set_grad_enabled(learning):
+        out = layer.to(dtype)(x.to(dtype))
+    assert out.dtype == dtype
+    assert out.requires_grad == learning
+    tolerance = {"rtol": 0.05, "atol": 0.05} if dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-5}
+    torch.testing.assert_close(out.float(), plain(x), **tolerance)
+
+
+def test_convolution_of_one_small_volume_is_onednns():
+    layer, x = Convolution3d(8, 8, 3, padding=1), torch.rand(1, 8, 8, 8, 8)
+    with torch.no_grad(), torch.profiler.profile() as seen:
+        layer(x)
+    named = {event.key for event in seen.key_averages()}
+    assert "aten::mkldnn_convolution" in named
+    assert "aten::slow_conv3d_forward" not in named
+
+
+def test_convolution_heeds_autocast():
+    layer, x = Convolution3d(2, 2, 1), torch.rand(1, 2, 2, 2, 2)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last_3d])
