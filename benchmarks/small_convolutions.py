@@ -55,7 +55,9 @@ def main() -> None:
             ours = milliseconds(work)
             with patch.object(Convolution3d, "forward", torch.nn.Conv3d.forward):
                 torchs = milliseconds(work)
-            print(f"{threads} threads, {part}: {ours:.0f} ms, {torchs / ours:.1f} times as fast as {torchs:.0f} ms")
+            print(
+                f"{threads} threads, {part}: {ours:.0f} ms, {torchs / ours:.1f} times as fast as {torchs:.0f} ms"
+            )
 
 
 if __name__ == "__main__":
