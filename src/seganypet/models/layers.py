@@ -95,7 +95,7 @@ class Convolution3d(nn.Conv3d):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  the name in nn.Conv3d
         """Return [B, out_channels, …] for [B, in_channels, I, J, K]."""
         exact = input.dtype == self.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-        if not exact or torch.is_grad_enabled() or not _on_onednn(input):
+        if not exact or torch.is_grad_enabled() or not _on_onednn(input) or isinstance(self.padding, str):
             return super().forward(input)
         return torch.mkldnn_convolution(
             input, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
