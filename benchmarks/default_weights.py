@@ -1,12 +1,14 @@
 """The default weights, and the trainings that tell what they are worth.
 
     python benchmarks/default_weights.py RUNS --data ../shared/data                # windows, then default
+    python benchmarks/default_weights.py RUNS --stages lesion                      # then this, from default
     python benchmarks/default_weights.py RUNS --stages held_out fold1 fold2 fold3  # what is measured beside them
     OMP_NUM_THREADS=1 python benchmarks/default_weights.py RUNS --stages papers --minutes 115
 
 - windows: the first default weights, from the project's history, brought to windows of 32³ and four scales; simulated
   scans with all organs and lesions, and in 15 % of the patches the real tumours STS_002 to STS_024.
 - default: from there, seeing what lies around a window; the same scans, the rate falling to 0.
+- lesion: from default, lesions alone, on finer grids.
 - held_out: from nothing, on simulated scans alone, without the organs of `protocol_cases.HELD_OUT` as targets.
 - fold1 to fold3: from held_out, all organs, and the real tumours of two thirds of all patients.
 - papers: the papers' architecture from nothing, on the scans and targets of held_out and for as many minutes.
@@ -34,6 +36,7 @@ FIRST: Final = "31822f9"
 FOLDS: Final = 3
 _FOLDS: Final = tuple(f"fold{n}" for n in range(1, FOLDS + 1))
 _ANATOMIES: Final = ("visible_human_male_3mm", "totalsegmentator_example_labels_3mm")
+_LESION_SCALES: Final = (0.5, 1.0, 1.5)
 _BRANCH: Final = {"loop.steps": 2200, "loop.optimiser.learning_rate": 5e-4}
 SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "windows": {
@@ -44,6 +47,16 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "sampling.afar_share": 0.0,
     },
     "default": _BRANCH,
+    "lesion": {
+        "on_the_fly.names": ("lesion",),
+        "loop.steps": 800,
+        "loop.optimiser.learning_rate": 4e-4,
+        "loop.schedule.warmup_steps": 50,
+        "loop.ema_decay": 0.995,
+        "sampling.scales": _LESION_SCALES,
+        "sampling.scale_share": 0.6,
+        "sampling.afar_share": 0.1,
+    },
     "held_out": {"loop.steps": 2000, "loop.ema_decay": 0.995},
     **dict.fromkeys(_FOLDS, _BRANCH),
     "papers": {
@@ -100,6 +113,8 @@ def _start(stage: str, runs: Path) -> Path:
     """Return the weights that a stage begins with."""
     if stage in _FOLDS:
         return runs / "held_out" / "weights.safetensors"
+    if stage == "lesion":
+        return runs / "default" / "weights.safetensors"
     if stage == "windows":
         return _widened(_first(runs), runs / "first" / "widened.safetensors", "--alone")
     return _widened(runs / "windows" / "weights.safetensors", runs / "windows" / "widened.safetensors")
@@ -138,6 +153,7 @@ def _judge(stage: str, runs: Path, data: Path) -> None:
     weights, script = runs / stage / "weights.safetensors", Path(__file__).with_name("judgement.py")
     command = [sys.executable, str(script), str(weights), "--data", str(data)]
     command += ["--without-held-out"] if stage == "held_out" else []
+    command += ["--lesions", "--scales", *map(str, _LESION_SCALES)] if stage == "lesion" else []
     subprocess.run([*command, "-o", str(weights.with_name("judged.safetensors"))], check=True)
 
 

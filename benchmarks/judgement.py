@@ -1,6 +1,7 @@
 """What weights of several scales judge their masks by, learned from simulated targets; about 20 minutes on two cores.
 
     python benchmarks/judgement.py RUNS/default/weights.safetensors --data ../shared/data -o judged.safetensors
+    python benchmarks/judgement.py RUNS/lesion/weights.safetensors --lesions --scales 0.5 1 1.5 -o judged.safetensors
 
 Every scale answers every click of a simulated reader on scans of seeds that nothing else uses, with the tracers and
 anatomies of training. From what can be seen of the answers, see `inference.judging`, their Dice is estimated by ridge
@@ -46,6 +47,7 @@ _REST: Final = tuple(sorted(set(SIMULATED_TARGETS) - {*FIVE, *HELD_OUT, *OTHERS,
 # Of each group, how many targets a scan gives; and how many lesions.
 _OF_EACH: Final = ((FIVE, 2), (HELD_OUT, 2), (OTHERS, 1), (_REST, 1))
 _LESIONS: Final = 4
+_LESIONS_ALONE: Final = 10
 _LEAST_ML: Final = 2.0
 _RANDOM_FIRST: Final = 0.4
 _RIDGE: Final = 10.0
@@ -72,20 +74,33 @@ class Seen(NamedTuple):
     dice: Array
 
 
-def seen_in(seed: int, weights: str, data: Path, without: tuple[str, ...]) -> list[Seen]:
+def model_of(weights: str, scales: Sequence[float] | None) -> SegmentationModel:
+    """Return the model to judge, at all of its scales or at some."""
+    model = load_model(weights, precision="float32")
+    model.description = replace(model.description, judgement={}, scales=scales or model.description.scales)
+    return model
+
+
+def seen_in(
+    seed: int,
+    weights: str,
+    at: Sequence[float] | None,
+    data: Path,
+    groups: Sequence[tuple[Sequence[str], int]],
+) -> list[Seen]:
     """Return what is seen of the targets of a scan."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    model, rng = load_model(weights, precision="float32"), np.random.default_rng(seed)
-    volume, targets = _scan(seed, data, without, rng)
+    model, rng = model_of(weights, at), np.random.default_rng(seed)
+    volume, targets = _scan(seed, data, groups, rng)
     scales = Scales(model, volume)
     return [row for name, mask in targets for row in _rows(seed, name, mask, scales, volume, rng)]
 
 
 def _scan(
-    seed: int, data: Path, without: tuple[str, ...], rng: np.random.Generator
+    seed: int, data: Path, groups: Sequence[tuple[Sequence[str], int]], rng: np.random.Generator
 ) -> tuple[Volume, list[tuple[str, BoolArray]]]:
-    """Simulate a scan; every fourth has the anatomy of a label map."""
+    """Simulate a scan, every fourth with the anatomy of a label map; return it with some of each group, and lesions."""
     number = seed - FIRST_SEED
     config = PhantomConfig(
         spacing_mm=_SPACINGS_MM[number // 2 % len(_SPACINGS_MM)],
@@ -96,14 +111,13 @@ def _scan(
     given = data / "anatomy" / f"{_ANATOMIES[number // 4 % len(_ANATOMIES)]}.nii.gz"
     case = simulate_case(seed, config, read_anatomy(given, seed) if number % 4 == 3 else None)
     voxel_ml, targets = case.volume.voxel_volume_ml, []
-    for group, count in _OF_EACH:
-        masks = {
-            name: np.isin(case.reference, case.labels.get(name, ())) for name in set(group) - set(without)
-        }
+    for group, count in groups:
+        masks = {name: np.isin(case.reference, case.labels.get(name, ())) for name in group}
         large = sorted(name for name, mask in masks.items() if mask.sum() * voxel_ml > _LEAST_ML)
         targets += [(str(name), masks[str(name)]) for name in rng.permutation(large)[:count]]
     sizes = [(n, (case.lesions == n).sum() * voxel_ml) for n in range(1, int(case.lesions.max()) + 1)]
-    lesions = [(size_name(ml), case.lesions == n) for n, ml in sizes if ml >= 0.5][:_LESIONS]
+    count = _LESIONS if groups else _LESIONS_ALONE
+    lesions = [(size_name(ml), case.lesions == n) for n, ml in sizes if ml >= 0.5][:count]
     return case.volume, targets + lesions
 
 
@@ -195,18 +209,28 @@ def main() -> None:
     parser.add_argument(
         "--without-held-out", action="store_true", help="for weights that never learned these organs"
     )
+    parser.add_argument("--lesions", action="store_true", help="for weights that are for lesions alone")
+    parser.add_argument("--scales", type=float, nargs="+", help="scales to use, of those that were learned")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".safetensors")
     arguments = parser.parse_args()
-    without = HELD_OUT if arguments.without_held_out else ()
-    work = partial(seen_in, weights=arguments.weights, data=arguments.data, without=without)
+    left_out = set(HELD_OUT) if arguments.without_held_out else set()
+    groups = [(sorted(set(names) - left_out), count) for names, count in _OF_EACH]
+    work = partial(
+        seen_in,
+        weights=arguments.weights,
+        at=arguments.scales,
+        data=arguments.data,
+        groups=[] if arguments.lesions else groups,
+    )
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.cases)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         seen = [row for rows in pool.map(work, seeds) for row in rows]
-    model = load_model(arguments.weights, precision="float32")
+    model = model_of(arguments.weights, arguments.scales)
     report(seen, model)
-    network, description = load_network(arguments.weights)
-    save_weights(network, replace(description, judgement=learned(seen, model)), arguments.output)
+    network, _ = load_network(arguments.weights)
+    description = replace(model.description, judgement=learned(seen, model))
+    save_weights(network, description, arguments.output)
 
 
 if __name__ == "__main__":
