@@ -52,11 +52,16 @@ def model_of(
     return SessionMethod(model)
 
 
-def rows_of(maker: Maker, methods: dict[str, Callable[[], ClickMethod]], random_first: bool) -> list[Row]:
+def rows_of(
+    maker: Maker, methods: dict[str, Callable[[], ClickMethod]], random_first: bool, only: Sequence[str] = ()
+) -> list[Row]:
     """Return what all methods reach on one case."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     case = maker()
+    if only:
+        chosen = [target for target in case.targets if target[0].startswith(tuple(only))]
+        case = case._replace(targets=chosen)
     return [row for name, method in methods.items() for row in _rows(case, name, method(), random_first)]
 
 
@@ -97,7 +102,7 @@ def main() -> None:
     }
     methods |= {name: BASELINES[name] for name in arguments.baselines}
     makers = [maker for name in arguments.set for maker in cases(name, arguments.data, arguments.cases)]
-    work = partial(rows_of, methods=methods, random_first=arguments.random_first)
+    work = partial(rows_of, methods=methods, random_first=arguments.random_first, only=arguments.only)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         rows = [row for found in pool.map(work, makers) for row in found]
     report(rows, list(methods))
@@ -127,6 +132,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scales", type=float, nargs="+", help="scales to use, of those that were learned")
     parser.add_argument(
         "--random-first", action="store_true", help="first click on a random voxel of the target"
+    )
+    parser.add_argument(
+        "--only", nargs="*", default=(), metavar="NAME", help="targets whose names begin so, such as lesion"
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("-o", "--output", type=Path, help="table of all results, CSV")
