@@ -10,6 +10,8 @@ import torch
 from seganypet.errors import TrainingError
 
 _LOST_PROCESS: Final = "DataLoader worker (pid"
+# What ends a process that was asked to stop, see `stopping.leave_signals_to_the_loop`; Killed, for want of memory.
+_ASKED_TO: Final = ("Terminated", "Alarm clock")
 _NO_MEMORY: Final = re.compile(r"out of memory|can't allocate memory|not enough memory|ALLOC_FAILED")
 
 
@@ -26,6 +28,11 @@ def shortage(error: BaseException) -> ShortageError | None:
     if not isinstance(error, RuntimeError | MemoryError):
         return None
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    if _LOST_PROCESS in reason and any(signal in reason for signal in _ASKED_TO):
+        return ShortageError(
+            f"a process that prepares patches was told to stop ({reason}) and the training was not; stop the training "
+            "itself, and resume"
+        )
     if _LOST_PROCESS in reason:
         return ShortageError(
             f"a process that prepares patches was ended ({reason}), mostly because memory ran out; resume with fewer "

@@ -120,6 +120,15 @@ def test_machine_that_falls_short_is_told_of_as_such(workers, text):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("signal_name", ["Terminated", "Alarm clock"])
+def test_a_process_that_was_told_to_stop_is_not_short_of_memory(signal_name):
+    reason = f"DataLoader worker (pid 7) is killed by signal: {signal_name}."
+    assert str(shortage(RuntimeError(f"{reason} "))) == (
+        f"a process that prepares patches was told to stop ({reason}) and the training was not; stop the training "
+        "itself, and resume"
+    )
+
+
 class Faulty(Numbers):
     def __getitem__(self, number: int) -> Sample:
         raise RuntimeError("the size of tensor a must match")
