@@ -36,7 +36,6 @@ FIRST: Final = "31822f9"
 FOLDS: Final = 3
 _FOLDS: Final = tuple(f"fold{n}" for n in range(1, FOLDS + 1))
 _ANATOMIES: Final = ("visible_human_male_3mm", "totalsegmentator_example_labels_3mm")
-_LESION_SCALES: Final = (0.5, 1.0, 1.5)
 _BRANCH: Final = {"loop.steps": 2200, "loop.optimiser.learning_rate": 5e-4}
 SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "windows": {
@@ -53,7 +52,7 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "loop.optimiser.learning_rate": 4e-4,
         "loop.schedule.warmup_steps": 50,
         "loop.ema_decay": 0.995,
-        "sampling.scales": _LESION_SCALES,
+        "sampling.scales": (0.5, 1.0, 1.5),
         "sampling.scale_share": 0.6,
         "sampling.afar_share": 0.1,
     },
@@ -153,7 +152,7 @@ def _judge(stage: str, runs: Path, data: Path) -> None:
     weights, script = runs / stage / "weights.safetensors", Path(__file__).with_name("judgement.py")
     command = [sys.executable, str(script), str(weights), "--data", str(data)]
     command += ["--without-held-out"] if stage == "held_out" else []
-    command += ["--lesions", "--scales", *map(str, _LESION_SCALES)] if stage == "lesion" else []
+    command += ["--lesions"] if stage == "lesion" else []
     subprocess.run([*command, "-o", str(weights.with_name("judged.safetensors"))], check=True)
 
 

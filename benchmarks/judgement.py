@@ -1,7 +1,7 @@
 """What weights of several scales judge their masks by, learned from simulated targets; about 20 minutes on two cores.
 
     python benchmarks/judgement.py RUNS/default/weights.safetensors --data ../shared/data -o judged.safetensors
-    python benchmarks/judgement.py RUNS/lesion/weights.safetensors --lesions --scales 0.5 1 1.5 -o judged.safetensors
+    python benchmarks/judgement.py RUNS/lesion/weights.safetensors --lesions -o judged.safetensors
 
 Every scale answers every click of a simulated reader on scans of seeds that nothing else uses, with the tracers and
 anatomies of training. From what can be seen of the answers, see `inference.judging`, their Dice is estimated by ridge
@@ -74,24 +74,12 @@ class Seen(NamedTuple):
     dice: Array
 
 
-def model_of(weights: str, scales: Sequence[float] | None) -> SegmentationModel:
-    """Return the model to judge, at all of its scales or at some."""
-    model = load_model(weights, precision="float32")
-    model.description = replace(model.description, judgement={}, scales=scales or model.description.scales)
-    return model
-
-
-def seen_in(
-    seed: int,
-    weights: str,
-    at: Sequence[float] | None,
-    data: Path,
-    groups: Sequence[tuple[Sequence[str], int]],
-) -> list[Seen]:
+def seen_in(seed: int, weights: str, data: Path, groups: Sequence[tuple[Sequence[str], int]]) -> list[Seen]:
     """Return what is seen of the targets of a scan."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    model, rng = model_of(weights, at), np.random.default_rng(seed)
+    model, rng = load_model(weights, precision="float32"), np.random.default_rng(seed)
+    model.description = replace(model.description, judgement={})
     volume, targets = _scan(seed, data, groups, rng)
     scales = Scales(model, volume)
     return [row for name, mask in targets for row in _rows(seed, name, mask, scales, volume, rng)]
@@ -183,6 +171,7 @@ def report(seen: list[Seen], model: SegmentationModel) -> None:
     simple = np.array([estimated_dice(row.features, []) for row in seen])
     lesion, first = np.array([row.lesion for row in seen]), np.array([row.click == 1 for row in seen])
     groups = {"lesions, click 1": lesion & first, "organs, click 1": ~lesion & first, "later clicks": ~first}
+    groups = {name: group for name, group in groups.items() if group.any()}
     print("| shown | " + " | ".join(f"{name} ({g.sum()})" for name, g in groups.items()) + " | correlation |")
     print("|---" * (len(groups) + 2) + "|")
     choices: dict[str, tuple[Array, Array | None]] = {
@@ -210,7 +199,6 @@ def main() -> None:
         "--without-held-out", action="store_true", help="for weights that never learned these organs"
     )
     parser.add_argument("--lesions", action="store_true", help="for weights that are for lesions alone")
-    parser.add_argument("--scales", type=float, nargs="+", help="scales to use, of those that were learned")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".safetensors")
     arguments = parser.parse_args()
@@ -219,18 +207,16 @@ def main() -> None:
     work = partial(
         seen_in,
         weights=arguments.weights,
-        at=arguments.scales,
         data=arguments.data,
         groups=[] if arguments.lesions else groups,
     )
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.cases)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         seen = [row for rows in pool.map(work, seeds) for row in rows]
-    model = model_of(arguments.weights, arguments.scales)
+    model = load_model(arguments.weights, precision="float32")
     report(seen, model)
-    network, _ = load_network(arguments.weights)
-    description = replace(model.description, judgement=learned(seen, model))
-    save_weights(network, description, arguments.output)
+    network, description = load_network(arguments.weights)
+    save_weights(network, replace(description, judgement=learned(seen, model)), arguments.output)
 
 
 if __name__ == "__main__":
