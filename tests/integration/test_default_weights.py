@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 from seganypet.evaluation import dice
 from seganypet.inference import Session
 from seganypet.io import read_mask, read_volume
-from seganypet.models.weights import load_model, shipped_weights
+from seganypet.models.weights import load_model, shipped_weights, weights_path
 from seganypet.phantom import PhantomConfig, simulate_case
 from seganypet.prompts import next_click
 from seganypet.volume import Volume
@@ -19,6 +22,11 @@ from seganypet.volume import Volume
 @pytest.fixture(scope="module")
 def session() -> Session:
     return Session(load_model())
+
+
+@pytest.fixture(scope="module")
+def for_lesions() -> Session:
+    return Session(load_model("lesion"))
 
 
 def clicked(session: Session, volume: Volume, reference: np.ndarray, clicks: int) -> float:
@@ -31,14 +39,21 @@ def clicked(session: Session, volume: Volume, reference: np.ndarray, clicks: int
     return dice(prediction, reference)
 
 
-def test_weights_are_small_and_describe_themselves(session: Session):
-    assert "default" in shipped_weights()
-    description = session.model.description
+@pytest.mark.parametrize("name", ["default", "lesion"])
+def test_weights_describe_themselves(name: str):
+    description = load_model(name).description
+    assert description.name == name
     assert description.licence == "Apache-2.0"
     assert all("licence" in data for data in description.training_data)
     assert description.metrics
-    parameters = sum(p.numel() for p in session.model.network.parameters())
-    assert 2 * parameters < 30e6  # bytes in 16 bits
+    assert not re.search(r'"/', json.dumps(asdict(description))), "an absolute path"
+
+
+def test_weights_are_small():
+    assert shipped_weights() == ["default", "lesion"]
+    sizes = [weights_path(name).stat().st_size for name in shipped_weights()]
+    assert max(sizes) < 30e6
+    assert sum(sizes) < 60e6
 
 
 def test_organs_and_bladder_of_a_new_body(session: Session):
@@ -47,6 +62,17 @@ def test_organs_and_bladder_of_a_new_body(session: Session):
     for name, clicks, least in (("liver", 1, 0.7), ("kidney_left", 3, 0.8), ("urinary_bladder", 1, 0.85)):
         reference = np.isin(case.reference, case.labels[name])
         assert clicked(session, case.volume, reference, clicks) > least, name
+
+
+def test_lesions_of_a_new_body(for_lesions: Session):
+    config = PhantomConfig(spacing_mm=(4.0, 4.0, 3.0), tracer="fdg", lesions="lymphoma", lesion_count=(8, 8))
+    case = simulate_case(5, config)
+    for_lesions.set_volume(case.volume)
+    masks = [case.lesions == n for n in range(1, int(case.lesions.max()) + 1)]
+    large = [mask for mask in masks if mask.sum() * case.volume.voxel_volume_ml > 2]
+    assert len(large) > 2
+    scores = [clicked(for_lesions, case.volume, mask, 3) for mask in large]
+    assert np.mean(scores) > 0.7
 
 
 @pytest.mark.filterwarnings("ignore::seganypet.errors.SegAnyPETWarning")
