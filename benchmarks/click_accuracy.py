@@ -2,6 +2,8 @@
 
     python benchmarks/click_accuracy.py --set anatomy --set bodies --set tumours -o clicks.csv
     python benchmarks/click_accuracy.py --set tuning --cases 4 --weights run/best.safetensors   # to choose settings by
+    python benchmarks/click_accuracy.py --set fold1 --weights RUNS/fold1/judged.safetensors --label ours -o fold1.csv
+    python benchmarks/click_tables.py fold1.csv fold2.csv fold3.csv                             # one table of several
 
 The first click goes to the target's deepest voxel (`--random-first`: to any of its voxels), each later one to the
 deepest voxel of the largest error. Thresholds answer the first click only.
@@ -23,15 +25,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from protocol_cases import Case, Maker, cases, rows_of_table
+from click_tables import CLICKS, Row, report, report_worse
+from protocol_cases import SETS, Case, Maker, cases
 from seganypet.evaluation import ClickMethod, SessionMethod, ThresholdMethod, dice_per_click
 from seganypet.evaluation.random_walker import RandomWalkerMethod
 from seganypet.models.weights import load_model
-
-CLICKS = 5
-SHOWN = (1, 3, 5)
-WORSE = 0.02
-Row = dict[str, str | float]
 
 BASELINES: dict[str, Callable[[], ClickMethod]] = {
     "threshold41": partial(ThresholdMethod, "threshold41"),
@@ -95,18 +93,16 @@ def main() -> None:
     """Measure, print Markdown tables, write one row per target and method."""
     arguments = _arguments()
     methods: dict[str, Callable[[], ClickMethod]] = {
-        Path(weights).stem
-        if weights.endswith(".safetensors") and weights.count("/") == 0
-        else weights: partial(model_of, weights, arguments.precision, arguments.passes, arguments.scales)
-        for weights in arguments.weights
+        label: partial(model_of, weights, arguments.precision, arguments.passes, arguments.scales)
+        for label, weights in zip(arguments.label or arguments.weights, arguments.weights, strict=True)
     }
     methods |= {name: BASELINES[name] for name in arguments.baselines}
     makers = [maker for name in arguments.set for maker in cases(name, arguments.data, arguments.cases)]
     work = partial(rows_of, methods=methods, random_first=arguments.random_first, only=arguments.only)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         rows = [row for found in pool.map(work, makers) for row in found]
-    report(rows, list(methods))
-    report_worse(rows, list(methods))
+    report(rows)
+    report_worse(rows)
     if arguments.output:
         with arguments.output.open("w", newline="") as file:
             writer = csv.DictWriter(file, rows[0].keys())
@@ -118,12 +114,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--set", action="append", required=True, choices=("anatomy", "bodies", "tumours", "tuning")
-    )
+    parser.add_argument("--set", action="append", required=True, choices=SETS)
     parser.add_argument("--cases", type=int, default=8, help="simulated scans of each set")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the shared data")
     parser.add_argument("--weights", nargs="*", default=["default"], help="weights to test")
+    parser.add_argument("--label", nargs="*", help="what to call them in the table, one each")
     parser.add_argument("--baselines", nargs="*", default=list(BASELINES), choices=list(BASELINES))
     parser.add_argument(
         "--passes", type=int, nargs=2, help="decoder passes on a new window, and after later clicks"
@@ -139,48 +134,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("-o", "--output", type=Path, help="table of all results, CSV")
     return parser.parse_args()
-
-
-def report(rows: Sequence[Row], methods: Sequence[str]) -> None:
-    """Print the mean Dice by target and method, and how often a method is above the others."""
-    print("| target (n) | " + " | ".join(f"{m}: 1 → 3 → 5" for m in methods) + " |")
-    print("|---" * (len(methods) + 1) + "|")
-    names = sorted({str(row["target"]) for row in rows})
-    groups = sorted({str(row["group"]) for row in rows})
-    table = [
-        (f"{title}; {group}", group, members)
-        for title, members in rows_of_table(names).items()
-        for group in groups
-    ]
-    table += [(name, "", [name]) for name in names]
-    for title, group, members in table:
-        chosen = [r for r in rows if r["target"] in members and str(r["group"]).startswith(group)]
-        if not chosen:
-            continue
-        cells = []
-        for method in methods:
-            own = [row for row in chosen if row["method"] == method]
-            cells.append(
-                " → ".join(f"{np.mean([float(row[f'dice_{n}']) for row in own]):.3f}" for n in SHOWN)
-            )
-        print(f"| {title} ({len(chosen) // len(methods)}) | " + " | ".join(cells) + " |")
-
-
-def report_worse(rows: Sequence[Row], methods: Sequence[str]) -> None:
-    """Print how often a further click made the result much worse."""
-    for method in methods:
-        dices = np.array(
-            [
-                [float(row[f"dice_{n}"]) for n in range(1, CLICKS + 1)]
-                for row in rows
-                if row["method"] == method
-            ]
-        )
-        falls = np.diff(dices, axis=1) < -WORSE
-        each = ", ".join(f"{share:.1%}" for share in falls.mean(axis=0))
-        print(
-            f"{method}: Dice fell by more than {WORSE} after {falls.mean():.1%} of the further clicks ({each})"
-        )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from seganypet.io import read_mask, read_volume
 from seganypet.phantom import PhantomConfig, simulate_case
 from seganypet.phantom.cohort import read_anatomy
 from seganypet.volume import BoolArray, Volume
+from sts_manifest import is_trained_on
 
 FIVE: Final = ("liver", "kidney_left", "kidney_right", "heart", "spleen")
 """The organs that the papers train on."""
@@ -32,7 +33,10 @@ OTHERS: Final = ("brain", "lung_left", "lung_right", "stomach", "parotid_gland_l
 SMALL, MIDDLE, LARGE = "lesion 0.5-2 ml", "lesion 2-10 ml", "lesion over 10 ml"
 TRACERS: Final = ("fdg", "dotatate")
 """The tracer of most scans, and one that training never saw."""
-VALIDATION_TUMOURS: Final = tuple(f"STS_{n:03d}" for n in range(25, 35))
+_PATIENTS: Final = range(2, 35)
+FOLDS: Final = 3
+"""Of the cross-validation over the real tumours' patients."""
+SETS: Final = ("anatomy", "bodies", "tumours", *(f"fold{n}" for n in range(1, FOLDS + 1)), "tuning")
 LESIONS_PER_CASE: Final = 10
 _SPACING_MM: Final = (4.0, 4.0, 3.0)
 _LEAST_ML: Final = 2.0
@@ -62,12 +66,15 @@ def cases(name: str, data: Path, count: int) -> list[Maker]:
 
     Args:
         name: "anatomy" (bodies of an anatomy left out of training), "bodies" (procedural bodies of unseen seeds),
-            "tumours" (real ones), or "tuning" (to choose settings by; in no table).
+            "tumours" (real ones), "fold1" and so on (the real tumours that this fold does not learn from), or "tuning"
+            (to choose settings by; in no table).
         data: Folder of the shared data.
         count: Of simulated scans.
     """
-    if name == "tumours":
-        return [_Tumour(data / "sts_crops" / tumour) for tumour in VALIDATION_TUMOURS]
+    if name == "tumours" or name.startswith("fold"):
+        fold = None if name == "tumours" else (int(name.removeprefix("fold")), FOLDS)
+        left_out = [n for n in _PATIENTS if not is_trained_on(n, fold)]
+        return [_Tumour(data / "sts_crops" / f"STS_{n:03d}") for n in left_out]
     female = data / "anatomy" / "visible_human_female_3mm.nii.gz"
     first = {"anatomy": 920_000, "bodies": 930_000, "tuning": 950_000}[name]
     label_map = female if name == "anatomy" else None
