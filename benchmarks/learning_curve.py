@@ -1,6 +1,6 @@
 """How a training learned: loss and training Dice of its first and last clicks, in equal parts of its steps.
 
-    python benchmarks/learning_curve.py RUNS/held_out RUNS/default
+python benchmarks/learning_curve.py RUNS/held_out RUNS/default
 """
 
 from __future__ import annotations
