@@ -1,4 +1,4 @@
-"""Dice after each of five clicks: models beside the clinic's methods, on cases that no training ever saw.
+"""Dice after each of five clicks: models beside the clinic's methods, on cases that their training never saw.
 
     python benchmarks/click_accuracy.py --set anatomy --set bodies --set tumours -o clicks.csv
     python benchmarks/click_accuracy.py --set tuning --cases 4 --weights run/best.safetensors   # to choose settings by
@@ -29,7 +29,7 @@ from click_tables import CLICKS, Row, report, report_worse
 from protocol_cases import SETS, Case, Maker, cases
 from seganypet.evaluation import ClickMethod, SessionMethod, ThresholdMethod, dice_per_click
 from seganypet.evaluation.random_walker import RandomWalkerMethod
-from seganypet.models.weights import load_model
+from seganypet.models.weights import load_model, shipped_weights
 
 BASELINES: dict[str, Callable[[], ClickMethod]] = {
     "threshold41": partial(ThresholdMethod, "threshold41"),
@@ -124,7 +124,9 @@ def _arguments() -> argparse.Namespace:
         "--passes", type=int, nargs=2, help="decoder passes on a new window, and after later clicks"
     )
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
-    parser.add_argument("--scales", type=float, nargs="+", help="scales to use, of those that were learned")
+    parser.add_argument(
+        "--scales", type=float, nargs="+", help="scales to use, of those that were learned; without judgement"
+    )
     parser.add_argument(
         "--random-first", action="store_true", help="first click on a random voxel of the target"
     )
@@ -133,7 +135,10 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("-o", "--output", type=Path, help="table of all results, CSV")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if set(arguments.weights) & set(shipped_weights()) and any(s.startswith("fold") for s in arguments.set):
+        parser.error("shipped weights were trained on tumours of the folds; give the fold's own weights")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@
 - papers: the papers' architecture from nothing, on the scans and targets of held_out and for as many minutes.
 
 A stage that was stopped before its last step goes on where it was when it is started again. Weights:
-RUNS/STAGE/weights.safetensors, and beside them judged.safetensors: the same, with what their masks are judged by
-(`judgement.py`).
+RUNS/STAGE/weights.safetensors, and beside them, but for windows and papers, judged.safetensors: the same, with what
+their masks are judged by (`judgement.py`).
 """
 
 from __future__ import annotations

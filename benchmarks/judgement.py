@@ -1,11 +1,12 @@
-"""What weights of several scales judge their masks by, learned from simulated targets; about 20 minutes on two cores.
+"""What weights of several scales judge their masks by, learned from simulated targets; 6 to 15 minutes on two cores.
 
     python benchmarks/judgement.py RUNS/default/weights.safetensors --data ../shared/data -o judged.safetensors
     python benchmarks/judgement.py RUNS/lesion/weights.safetensors --lesions -o judged.safetensors
 
-Every scale answers every click of a simulated reader on scans of seeds that nothing else uses, with the tracers and
-anatomies of training. From what can be seen of the answers, see `inference.judging`, their Dice is estimated by ridge
-regression, at each scale. Printed: what the choice by it is worth on scans left out of it.
+Scales answer the clicks of a simulated reader on scans that weights are neither trained nor tested on, with tracers and
+anatomies of training: all of them the first click, later ones those that a session would ask. From what can be seen of
+the answers, see `inference.judging`, their Dice is estimated by ridge regression, at each scale. Printed: what the
+choice by it is worth on scans left out of it.
 """
 
 from __future__ import annotations

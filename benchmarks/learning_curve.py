@@ -1,6 +1,9 @@
 """How a training learned: loss and training Dice of its first and last clicks, in equal parts of its steps.
 
-python benchmarks/learning_curve.py RUNS/held_out RUNS/default
+    python benchmarks/learning_curve.py RUNS/windows RUNS/default
+
+The patches differ from step to step, so that rows say more than single steps do, and runs on other targets cannot be
+compared.
 """
 
 from __future__ import annotations

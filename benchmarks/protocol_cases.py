@@ -1,4 +1,8 @@
-"""The fixed cases that weights are validated on, none of them ever trained on; and others to choose settings by."""
+"""The fixed cases that weights are tested on; and others to choose settings by.
+
+No shipped weights were trained on those of "anatomy", "bodies" and "tumours"; "fold1" to "fold3" are for the weights of
+that fold alone.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +71,7 @@ def cases(name: str, data: Path, count: int) -> list[Maker]:
     Args:
         name: "anatomy" (bodies of an anatomy left out of training), "bodies" (procedural bodies of unseen seeds),
             "tumours" (real ones), "fold1" and so on (the real tumours that this fold does not learn from), or "tuning"
-            (to choose settings by; in no table).
+            (to choose settings by).
         data: Folder of the shared data.
         count: Of simulated scans.
     """

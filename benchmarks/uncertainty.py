@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from scipy.stats import pearsonr, spearmanr
 
-from protocol_cases import Case, Maker, cases
+from protocol_cases import SETS, Case, Maker, cases
 from seganypet.evaluation import dice
 from seganypet.evaluation.uncertainty import risk_coverage_area
 from seganypet.inference import Session
@@ -102,8 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    sets = ("anatomy", "bodies", "tumours", "tuning")
-    parser.add_argument("--set", action="append", required=True, choices=sets)
+    parser.add_argument("--set", action="append", required=True, choices=SETS)
     parser.add_argument("--cases", type=int, default=8, help="simulated scans of each set")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the shared data")
     parser.add_argument("--weights", default="default", help="weights to test")

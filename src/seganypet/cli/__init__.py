@@ -23,7 +23,8 @@ _BAD_INPUT, _BUG, _INTERRUPTED, _BROKEN_PIPE = 2, 1, 130, 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0 is success, 2 bad input (one line says what and what to do), 130 an interrupt, 1 a bug.
+    0 is success, 2 bad input (one line says what and what to do), 3 a training that was stopped, 130 an interrupt, 1 a
+    bug.
 
     Args:
         argv: The arguments after the program's name; those of the process by default.

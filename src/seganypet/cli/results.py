@@ -106,13 +106,14 @@ def _record(
         "weights": arguments.weights,
         "device": str(model.device),
         "precision": model.precision,
-        "working_spacing_mm": description.spacing_mm,
         "box": getattr(arguments, "box", None),
     }
     extra = {
         "target": target.name,
         "clicks": [_described(click, volume) for click in target.clicks],
         "measurements": asdict(target.measurement),
+        "working_spacing_mm": target.working_spacing_mm,
+        "expected_dice": target.expected_dice,
         "seconds": {**run.seconds, "prompts": list(target.seconds)},
         "weights": {
             "name": description.name,

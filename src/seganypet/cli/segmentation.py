@@ -32,6 +32,8 @@ class Segmented:
         mask: On the volume's own grid.
         clicks: The clicks that made it.
         measurement: What the mask holds.
+        working_spacing_mm: Edge of the voxels of the working grid that the mask was made on.
+        expected_dice: How good the mask is likely to be, or None, as of `Session`.
         seconds: Time of each prompt: the box or mask, then the clicks.
     """
 
@@ -39,6 +41,8 @@ class Segmented:
     mask: Mask
     clicks: tuple[Click, ...]
     measurement: Measurement
+    working_spacing_mm: float
+    expected_dice: float | None
     seconds: Sequence[float]
 
 
@@ -131,4 +135,12 @@ def segment_target(
             SegAnyPETWarning,
             stacklevel=2,
         )
-    return Segmented(name=name, mask=mask, clicks=tuple(clicks), measurement=measurement, seconds=seconds)
+    return Segmented(
+        name=name,
+        mask=mask,
+        clicks=tuple(clicks),
+        measurement=measurement,
+        working_spacing_mm=session.working_spacing_mm,
+        expected_dice=session.expected_dice,
+        seconds=seconds,
+    )

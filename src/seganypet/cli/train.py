@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seganypet.training.config import TrainingConfig
 
 _READING = "reading the cohort"
-# Exit code of a run that was stopped before its end: there are no weights yet.
+# Exit code of a run that was stopped before its end; it leaves its weights so far.
 STOPPED = 3
 # Known here so that --help imports nothing; the same as `training.recipes.RECIPES`, which a test holds it to.
 RECIPES = ("compact", "debug", "pets-5k", "petwb-seg11k", "segany-pet-lesion")

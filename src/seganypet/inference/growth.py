@@ -33,7 +33,7 @@ from seganypet.preprocessing.orientation import Shape
 from seganypet.prompts import Box, Click, largest_component
 from seganypet.volume import BoolArray, FloatArray
 
-# More windows than any organ needs (a whole body at 4 mm has about 100): a target that leaks stops here.
+# More windows than any organ needs (a whole body in windows of 256 mm has about 100): a target that leaks stops here.
 _MAX_WINDOWS = 64
 
 

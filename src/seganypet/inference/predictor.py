@@ -18,7 +18,7 @@ from seganypet.preprocessing.working_image import WorkingImage
 from seganypet.prompts import Box, Click
 from seganypet.volume import FloatArray
 
-# Embeddings that are kept: 16 windows of the compact network, or some 80 of the papers'.
+# Embeddings that are kept: some 80 windows of the shipped or of the papers' network.
 _EMBEDDED_BYTES = 64 << 20
 # Windows whose logits are kept at the patch's resolution, 8 MB each at 128 voxels a side; more are upscaled anew.
 _UPSCALED = 8

@@ -1,8 +1,8 @@
-"""A target at several scales: every scale answers every click, and the answer that is likely to be best is shown.
+"""A target at several scales: they all answer the first click, and the answer that is likely to be best is shown.
 
 A finer grid holds the shape of a small lesion, the window of a coarser one a whole organ; which of them a click means
-shows in the answers themselves, see `judging`. With a mask or a box to start from, the scale follows from their size
-and stays.
+shows in the answers themselves, see `judging`. Later clicks are shown to the scales that may still turn out best. With
+a mask or a box to start from, the scale stays: the finer one if its window holds them well, else the model's own.
 """
 
 from __future__ import annotations
@@ -160,10 +160,6 @@ class Scales:
         """Return the working grid of the scale that is shown."""
         return self.grids[found.shown]
 
-    def _fits(self, length: float, scale: float) -> bool:
-        """Return whether a target of a length, in voxels of the network's own grid, fits into a window of a scale."""
-        return 0 < length <= _FILLED * self._size * scale
-
     def _placed(self, clicks: Sequence[Click], scale: float) -> tuple[Click, ...]:
         """Return clicks in voxels of a scale's working grid."""
         placed = []
@@ -179,4 +175,4 @@ class Scales:
             return _OWN
         placed = on_grid(box, self.grids[finer])
         length = max(b - a + 1 for a, b in zip(placed.ijk_min, placed.ijk_max, strict=True))
-        return finer if self._fits(length * finer, finer) else _OWN
+        return finer if length <= _FILLED * self._size else _OWN

@@ -39,10 +39,10 @@ class _State:
 class Session:
     """Segments one target of one volume, click by click.
 
-    A window of the model's size is placed at the first click. Where the prediction reaches the window's border,
-    windows with 50 % overlap are added until it no longer does or the image ends [P2 Methods], and their logits
-    are merged with weights that fall towards the borders. A positive click is always inside the mask, a negative
-    one outside. Windows of a box cover it, and none are added until a positive click lies outside it.
+    A window of the model's size is placed at the first click, at each of its scales. Where the prediction reaches the
+    border of the widest, windows with 50 % overlap are added until it no longer does or the image ends [P2 Methods],
+    and their logits are merged with weights that fall towards the borders. A positive click is always inside the mask,
+    a negative one outside. Windows of a box cover it, and none are added until a positive click lies outside it.
 
     Args:
         model: What `load_model` returns.
@@ -197,7 +197,7 @@ class Session:
 
     @property
     def probability(self) -> FloatArray:
-        """Probability of the target, float32 on the volume's own grid; 0 where no window has looked."""
+        """Probability of the target, float32 on the volume's own grid; 0 where no window of its scale has looked."""
         state, probability = self._state, np.zeros(self.volume.shape, dtype=np.float32)
         if state.prior is not None:
             probability[state.prior] = 1.0
@@ -223,6 +223,11 @@ class Session:
         """
         found = self._state.found
         return found.estimates.get(found.shown)
+
+    @property
+    def working_spacing_mm(self) -> float:
+        """Edge of the voxels of the working grid that the mask was made on: of several scales the one that is shown."""
+        return self._scales.grid(self._state.found).spacing_mm
 
     @property
     def _state(self) -> _State:

@@ -70,8 +70,8 @@ class ModelDescription:
         architecture: Key of `presets.ARCHITECTURES`.
         config: Arguments of the architecture's configuration.
         spacing_mm: Edge of the working grid's voxels.
-        scales: Factors of it at which the network works as well, 1 among them: each answers every click, and the answer
-            that is likely to be best is shown.
+        scales: Factors of it at which the network works as well, 1 among them: all answer the first click, and the
+            answer that is likely to be best is shown.
         judgement: At each scale, the coefficients of the estimate of how good its mask is, by the names of
             `judgement.FEATURES`; empty where nobody learned them.
         orientation: Which way the working grid's axes run, as "RAS": right, anterior, superior.

@@ -54,7 +54,7 @@ class EpisodeConfig:
         second_pass_share: Chance that the first prediction of an iteration is made in two passes, the first of which is
             not learned from: so the network learns to go on from what it said itself.
         prior_share: Chance that a sample starts with a part of its mask known, as a window beside another one does,
-            or with a mask that a reader gave.
+            with a mask that a reader gave, or with a rough one, as a coarser scale sees it.
         box_share: Chance that a sample starts with a box in place of a click; 0 unless the network takes boxes.
         prompt_policy: Whether the network is shown all clicks so far ("all") or the newest alone ("newest"), and will
             be so ever after; None: as its description says.

@@ -26,7 +26,7 @@ _FILLED, _CROWDED = 0.75, 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """How patches are drawn. The defaults are the compact recipe's.
+    """How patches are drawn.
 
     With `zoom_share`, `uptake_scale`, `near` and `beside_share` at 0, patches are centred on the click and only
     flipped [P1, P2: flips on three axes, crop of 128³].

@@ -60,6 +60,7 @@ def test_every_scale_answers_and_the_mask_is_the_target(target, scale):
     mask = session.add_click([(part.start + part.stop) // 2 for part in target])
     assert set(session._state.found.evidence) == set(ALL)
     assert shown(session) == scale
+    assert session.working_spacing_mm == 4.0 * scale
     assert dice(mask.array, suv > 5) >= 0.9
 
 
