@@ -18,7 +18,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-# About a fifth of the shipped network's work: 48³ voxels of 6 mm, narrower.
+# About a fifth of the compact preset's work: 48³ voxels of 6 mm, narrower.
 NETWORK = [
     "model.config={'patch_size': 48, 'channels': [16, 32, 96], 'encoder_blocks': [1, 1, 1],"
     " 'transformer_blocks': 2, 'decoder_blocks': 2, 'num_heads': 6, 'boxes': False}",

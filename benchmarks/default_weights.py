@@ -14,8 +14,8 @@
 - papers: the papers' architecture from nothing, on the scans and targets of held_out and for as many minutes.
 
 A stage that was stopped before its last step goes on where it was when it is started again. Weights:
-RUNS/STAGE/weights.safetensors, and beside them, but for windows and papers, judged.safetensors: the same, with what
-their masks are judged by (`judgement.py`).
+RUNS/STAGE/weights.safetensors, and for default, lesion and held_out judged.safetensors: the same, with what their masks
+are judged by (`judgement.py`); the folds keep that of held_out.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
 _ALL: Final = {"loop.precision": "float32", "loop.validate_every": 0}
 """As all of them were measured; bfloat16 is faster on CPUs that have it."""
 _FROM_NOTHING: Final = ("held_out", "papers")
+_JUDGED: Final = ("default", "lesion", "held_out")
 
 
 def command_of(stage: str, runs: Path, data: Path) -> list[str]:
@@ -117,7 +118,7 @@ def finished(stage: str, runs: Path) -> bool:
 def _start(stage: str, runs: Path) -> Path:
     """Return the weights that a stage begins with."""
     if stage in _FOLDS:
-        return runs / "held_out" / "weights.safetensors"
+        return runs / "held_out" / "judged.safetensors"  # what masks are judged by is kept
     if stage == "lesion":
         return runs / "default" / "weights.safetensors"
     if stage == "windows":
@@ -179,7 +180,7 @@ def main() -> None:
             if subprocess.run(command, check=False).returncode not in (0, STOPPED):
                 sys.exit(f"stage {stage} ended with an error; see above")
         judged = arguments.runs / stage / "judged.safetensors"
-        if stage not in ("windows", "papers") and finished(stage, arguments.runs) and not judged.exists():
+        if stage in _JUDGED and finished(stage, arguments.runs) and not judged.exists():
             _judge(stage, arguments.runs, arguments.data)
 
 
