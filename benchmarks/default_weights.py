@@ -3,7 +3,7 @@
     python benchmarks/default_weights.py RUNS --data ../shared/data                # windows, then default
     python benchmarks/default_weights.py RUNS --stages lesion                      # then this, from default
     python benchmarks/default_weights.py RUNS --stages held_out fold1 fold2 fold3  # what is measured beside them
-    OMP_NUM_THREADS=1 python benchmarks/default_weights.py RUNS --stages papers --minutes 115
+    OMP_NUM_THREADS=1 python benchmarks/default_weights.py RUNS --stages papers
 
 - windows: the first default weights, from the project's history, brought to windows of 32³ and four scales; simulated
   scans with all organs and lesions, and in 15 % of the patches the real tumours STS_002 to STS_024.

@@ -24,6 +24,8 @@ def session_that_finds(voxels: int) -> SimpleNamespace:
         mask=Mask(found, np.eye(4)),
         reset=lambda: None,
         add_click=lambda ijk, positive: None,
+        working_spacing_mm=2.0,
+        expected_dice=0.7,
     )
 
 
@@ -36,3 +38,8 @@ def test_an_empty_mask_comes_with_a_warning_that_says_what_to_do():
 @pytest.mark.filterwarnings("error")
 def test_a_mask_of_a_voxel_comes_without_a_word():
     assert segment_target(session_that_finds(1), [CLICK], name="spot").measurement.volume_ml > 0
+
+
+def test_the_grid_of_the_mask_and_its_expected_dice_are_kept():
+    target = segment_target(session_that_finds(1), [CLICK], name="spot")
+    assert (target.working_spacing_mm, target.expected_dice) == (2.0, 0.7)
