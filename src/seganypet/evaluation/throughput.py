@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from torch.nn import functional as F  # noqa: N812
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from seganypet.models.device import computes_bfloat16
 from seganypet.models.model import Precision
@@ -105,6 +105,13 @@ def seconds_of(action: Callable[[], object], device: torch.device) -> list[float
     return seconds
 
 
+def _convolution_flops(
+    x: Sequence[int], weight: Sequence[int], *_: object, out_shape: Sequence[int], **__: object
+) -> int:
+    """Return the operations of a convolution from the shapes of what it takes and gives."""
+    return int(conv_flop_count(list(x), list(weight), list(out_shape)))
+
+
 def count_flops(action: Callable[[], object]) -> int:
     """Return the floating-point operations of matrix products, convolutions and attention in a piece of work.
 
@@ -114,8 +121,11 @@ def count_flops(action: Callable[[], object]) -> int:
     """
     counter = FlopCounterMode(
         display=False,
-        # Unknown to torch's own counter, which hence gives attention on a CPU as free.
-        custom_mapping={torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops},
+        # Unknown to torch's own counter, which hence gives attention and oneDNN's convolutions on a CPU as free.
+        custom_mapping={
+            torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+            torch.ops.aten.mkldnn_convolution: _convolution_flops,
+        },
     )
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # a whole layer in one operation, which would not count

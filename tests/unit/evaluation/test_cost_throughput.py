@@ -16,7 +16,7 @@ from seganypet.evaluation.throughput import (
     seconds_of,
 )
 from seganypet.models.device import computes_bfloat16
-from seganypet.models.layers import TransformerMLP
+from seganypet.models.layers import Convolution3d, TransformerMLP
 
 CPU = torch.device("cpu")
 
@@ -31,6 +31,7 @@ def flops(action):
     [
         (nn.Linear(16, 32), (1, 10, 16), 2 * 10 * 16 * 32),
         (nn.Conv3d(4, 8, 3, padding=1), (1, 4, 6, 6, 6), 2 * 6**3 * 27 * 4 * 8),
+        (Convolution3d(4, 8, 3, padding=1), (1, 4, 6, 6, 6), 2 * 6**3 * 27 * 4 * 8),
         (nn.Conv3d(4, 8, 2, stride=2), (1, 4, 6, 6, 6), 2 * 3**3 * 8 * 4 * 8),
         (nn.Conv3d(4, 4, 3, padding=1, groups=4), (1, 4, 6, 6, 6), 2 * 6**3 * 27 * 4),
         (nn.ConvTranspose3d(4, 8, 2, stride=2), (1, 4, 6, 6, 6), 2 * 6**3 * 8 * 4 * 8),
