@@ -2,7 +2,7 @@
 
     python benchmarks/click_accuracy.py --set anatomy --set bodies --set tumours -o clicks.csv
     python benchmarks/click_accuracy.py --set tuning --cases 4 --weights run/best.safetensors   # to choose settings by
-    python benchmarks/click_accuracy.py --set fold1 --weights RUNS/fold1/judged.safetensors --label ours -o fold1.csv
+    python benchmarks/click_accuracy.py --set fold1 --weights RUNS/fold1/weights.safetensors --label ours -o fold1.csv
     python benchmarks/click_tables.py fold1.csv fold2.csv fold3.csv                             # one table of several
 
 The first click goes to the target's deepest voxel (`--random-first`: to any of its voxels), each later one to the
