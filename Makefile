@@ -17,7 +17,7 @@ setup: $(STAMP)  ## Build .venv with everything in it; .venv/bin/seganypet is th
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS) torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS) --editable ".[train,evaluate,osem,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS) --editable ".[train,evaluate,compare,osem,dev]"
 	touch $(STAMP)
 
 # make demo                                  a simulated scan

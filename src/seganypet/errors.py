@@ -45,6 +45,10 @@ class TrainingError(SegAnyPETError):
     """A training run that cannot go on or be continued: not finite, another recipe, a damaged checkpoint."""
 
 
+class MethodError(SegAnyPETError):
+    """A compared system that is missing, has failed, or cannot work on a scan."""
+
+
 class UsageError(SegAnyPETError):
     """Command-line arguments or call order that make no sense together."""
 

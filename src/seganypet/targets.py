@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+LESION: Final = "lesion"
+"""The name of every lesion, as of one target among several."""
+LESIONS: Final = "lesions"
+"""The name of all lesions of a case as one target, their union, as the papers have it."""
+
 # Organs and organ groups that a reader would click in PET. Groups (heart, lung_left, …) are unions of disjoint parts.
 ORGANS: tuple[str, ...] = (
     "brain",

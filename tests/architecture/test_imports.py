@@ -33,6 +33,10 @@ _INFERENCE = {"inference", "models", "preprocessing", "prompts", "io"}
 _NUMBERS = {"numpy", "scipy", "torch"}
 _TABLES = {"pandas", "matplotlib", "rich"}
 
+_METRICS = {"monai", "skimage", "surface_distance"}
+# The systems that are compared with, and what they need.
+_COMPARED = {"nnunetv2", "transformers", "nnInteractive", "SimpleITK"}
+
 ROOMS = {
     "io": Room({"prompts"}, {"numpy", *_FILE_FORMATS}),  # prompt files hold clicks
     "preprocessing": Room(set(), {"numpy", "torch"}),
@@ -45,7 +49,7 @@ ROOMS = {
     "training": Room(
         {"models", "preprocessing", "prompts", "io", "phantom"}, {*_NUMBERS, *_TABLES, "monai", "safetensors"}
     ),
-    "evaluation": Room(_INFERENCE, {*_NUMBERS, *_TABLES, "skimage"}),
+    "evaluation": Room(_INFERENCE | {"analysis"}, {*_NUMBERS, *_TABLES, *_METRICS, *_COMPARED}),
     "analysis": Room({"io"}, {"numpy", "scipy", "networkx", *_TABLES}),
     "app": Room(
         _INFERENCE | {"analysis"}, {"numpy", "torch", "fastapi", "uvicorn", "starlette", "pydantic", "rich"}

@@ -1,120 +1,60 @@
-"""The interactive protocol: a simulated reader clicks, a method answers, Dice after each click."""
+"""The interactive protocol: a reader looks at the mask and clicks, a method answers, and so on."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from dataclasses import dataclass
 
-import numpy as np
-
-from seganypet.errors import ImageValueError
-from seganypet.evaluation.metrics import dice
-from seganypet.evaluation.thresholds import region_growing, threshold_41
-from seganypet.inference import Session
-from seganypet.models.model import SegmentationModel
-from seganypet.prompts import Click, ClickPolicy, next_click
-from seganypet.volume import BoolArray, Mask, Volume
+from seganypet.errors import GeometryError
+from seganypet.evaluation.methods.interface import Method
+from seganypet.evaluation.readers import Reader
+from seganypet.prompts import Click
+from seganypet.volume import BoolArray
 
 
-class ClickMethod(Protocol):
-    """A method that answers clicks with masks; it never sees the reference."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """What a method gave.
 
-    def start(self, volume: Volume) -> None:
-        """Take a volume; forget all clicks."""
-
-    def restart(self) -> None:
-        """Forget all clicks, keep the volume."""
-
-    def click(self, click: Click) -> BoolArray:
-        """Return the mask after one more click, bool [I, J, K] on the volume's grid."""
-
-
-class SessionMethod:
-    """A promptable model, as a reader uses it."""
-
-    def __init__(self, model: SegmentationModel) -> None:
-        self._session = Session(model)
-
-    def start(self, volume: Volume) -> None:
-        """Take a volume; forget all clicks."""
-        self._session.set_volume(volume)
-
-    def restart(self) -> None:
-        """Forget all clicks, keep the volume and its embeddings."""
-        self._session.reset()
-
-    def click(self, click: Click) -> BoolArray:
-        """Return the mask after one more click."""
-        mask: Mask = self._session.add_click(click.ijk, positive=click.positive)
-        return mask.array
-
-
-class ThresholdMethod:
-    """A habit of the clinic: what a threshold gives at the first click.
-
-    It has no way to be corrected: joining the regions of several clicks, or taking away those of negative ones, made
-    it worse on every target tried, so later clicks leave its mask as it is.
-
-    Args:
-        name: "threshold41" (41 % of SUVmax, connected, seeded at the hottest voxel within 8 mm) or "region_growing"
-            (connected voxels above half of the clicked voxel's SUV).
+    Attributes:
+        round: How many times the reader had looked and clicked before; 0 is the mask without any click.
+        clicks: What was clicked this time; empty where nothing was wrong any more.
+        mask: The mask, bool [I, J, K].
+        seconds: From the first of these clicks to the mask; 0 without clicks, unless the round is 0.
     """
 
-    def __init__(self, name: Literal["threshold41", "region_growing"]) -> None:
-        self._name = name
-
-    def start(self, volume: Volume) -> None:
-        """Take a volume; forget all clicks."""
-        self._volume = volume
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget all clicks, keep the volume."""
-        self._mask: BoolArray | None = None
-
-    def click(self, click: Click) -> BoolArray:
-        """Return the mask of the first click."""
-        if self._mask is None:
-            volume = self._volume
-            if self._name == "threshold41":
-                self._mask = threshold_41(volume.array, click.ijk, volume.spacing_mm)
-            else:
-                self._mask = region_growing(volume.array, click.ijk)
-        return self._mask
+    round: int
+    clicks: tuple[Click, ...]
+    mask: BoolArray
+    seconds: float
 
 
-def dice_per_click(
-    method: ClickMethod,
-    reference: BoolArray,
-    spacing_mm: tuple[float, float, float],
-    *,
-    clicks: int,
-    first: ClickPolicy = "deepest",
-    generator: np.random.Generator | None = None,
-) -> Iterator[float]:
-    """Yield the Dice after each click of a simulated reader; the method must have been given the volume.
+def play(method: Method, reader: Reader, target: str, rounds: int) -> Iterator[Answer]:
+    """Yield what a method answers without clicks, then after each round of them; it must have been given the scan.
 
-    The first click goes to the deepest voxel of the target (or to a random one), each later one to the deepest
-    voxel of the largest error. Where nothing is wrong any more, the last Dice is repeated.
+    Where the reader finds nothing wrong, the last mask is kept. A method that is told the target's name gets no clicks.
 
     Args:
         method: What is tested.
-        reference: The target, bool [I, J, K], on the volume's grid.
-        spacing_mm: Voxel size along i, j, k.
-        clicks: How many.
-        first: Policy of the first click.
-        generator: Source of randomness for a random first click.
+        reader: Who clicks.
+        target: Name of the target.
+        rounds: How often the reader clicks.
 
     Raises:
-        ImageValueError: The reference is empty: there is nothing to click, and any method would be perfect.
+        GeometryError: A mask is on another grid.
     """
-    if not reference.any():
-        raise ImageValueError("the reference is empty: there is nothing to click; leave this target out")
-    method.restart()
-    prediction = np.zeros_like(reference)
-    for number in range(clicks):
-        policy: ClickPolicy = first if number == 0 else "deepest"
-        click = next_click(prediction, reference, spacing_mm=spacing_mm, policy=policy, generator=generator)
-        if click is not None:
-            prediction = method.click(click)
-        yield dice(prediction, reference)
+    started = time.perf_counter()
+    mask = method.restart(target)
+    yield Answer(round=0, clicks=(), mask=mask, seconds=time.perf_counter() - started)
+    for number in range(1, rounds + 1):
+        clicks = () if method.prompting == "target" else tuple(reader.clicks(mask))
+        started = time.perf_counter()
+        for click in clicks:
+            before, mask = mask, method.click(click)
+            if mask.shape != before.shape:
+                raise GeometryError(
+                    f"{type(method).__name__} gave a mask of {mask.shape}, not {before.shape}"
+                )
+        seconds = time.perf_counter() - started if clicks else 0.0
+        yield Answer(round=number, clicks=clicks, mask=mask, seconds=seconds)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from seganypet.prompts import deepest_voxel
+from seganypet.targets import LESION
 from seganypet.volume import Affine
 
 Kind = Literal["organ", "lesion"]
@@ -18,8 +19,6 @@ Voxel = tuple[int, int, int]
 LabelMap = npt.NDArray[np.integer[Any]]
 Boxes = Sequence[tuple[slice, slice, slice] | None]
 
-LESION: Final = "lesion"
-"""The name of every lesion, in `Target.name` and in a manifest's column `targets`."""
 MIN_VOXELS: Final = 4
 """Fewest voxels of a target: fewer cannot be told from noise."""
 

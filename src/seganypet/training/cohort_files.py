@@ -14,8 +14,8 @@ import numpy.typing as npt
 from seganypet.errors import ManifestError
 from seganypet.io import ManifestRow, read_labels, read_manifest
 from seganypet.io.side_by_side import side_by_side
+from seganypet.targets import LESION
 from seganypet.training.cache import cache_case, cached_folder, is_cached, open_case
-from seganypet.training.cases import LESION
 
 OnCase = Callable[[int, int], None]
 

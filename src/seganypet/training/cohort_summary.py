@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from seganypet.training.cases import LESION, Target
+from seganypet.targets import LESION
+from seganypet.training.cases import Target
 
 SIZE_EDGES_ML: Final = (0.5, 2.0, 10.0, 50.0)
 """Volumes that separate the five size classes of lesions."""

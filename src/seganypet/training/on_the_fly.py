@@ -18,9 +18,9 @@ from seganypet.phantom import label_groups
 from seganypet.phantom.anatomy import Anatomy
 from seganypet.phantom.cohort import read_anatomy
 from seganypet.phantom.stream import Block, StreamConfig, blocks, render_blocks
-from seganypet.targets import ORGANS
+from seganypet.targets import LESION, ORGANS
 from seganypet.training.balance import draw_lesion, lesions_by_size
-from seganypet.training.cases import LESION, CachedCase, Target, targets_of
+from seganypet.training.cases import CachedCase, Target, targets_of
 from seganypet.training.cutting import PatchFormat
 from seganypet.training.randomness import Seed, Use, rng_of, seeds_of
 from seganypet.training.sample import Sample

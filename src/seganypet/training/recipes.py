@@ -13,8 +13,7 @@ from seganypet.models.compact import CompactConfig
 from seganypet.models.presets import PRESETS
 from seganypet.phantom import PhantomConfig
 from seganypet.phantom.stream import StreamConfig
-from seganypet.targets import ORGANS
-from seganypet.training.cases import LESION
+from seganypet.targets import LESION, ORGANS
 from seganypet.training.config import TrainingConfig
 from seganypet.training.cpcl import CPCLConfig
 from seganypet.training.episode import EpisodeConfig

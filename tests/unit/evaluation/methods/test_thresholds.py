@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from seganypet.errors import GeometryError, PromptError, UsageError
-from seganypet.evaluation import region_growing, threshold_41
+from seganypet.evaluation.methods.thresholds import (
+    fixed_threshold,
+    liver_threshold,
+    region_growing,
+    threshold_41,
+)
+    region_growing,
+    threshold_41,
+)
 
 SPACING_MM = (4.0, 4.0, 4.0)
 
@@ -100,7 +108,7 @@ class TestRegionGrowing:
         level = 0.97 * float(array[click])
         labels, _ = ndimage.label(array >= level, structure=np.ones((3, 3, 3)))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("seganypet.evaluation.thresholds._FIRST_REACH", reach)
+            patch.setattr("seganypet.evaluation.methods.thresholds._FIRST_REACH", reach)
             mask = region_growing(array, click, fraction=0.97)
         np.testing.assert_array_equal(mask, labels == labels[click])
 
@@ -121,6 +129,44 @@ class TestRegionGrowing:
         array[100:104, 90:95, 200:203] = 10
         assert np.count_nonzero(threshold_41(array, (101, 91, 201), SPACING_MM)) == 4 * 5 * 3
         assert sum(sizes) < 40**3
+
+
+class TestFixedThreshold:
+    def test_voxels_at_the_threshold_are_inside(self):
+        assert voxels(fixed_threshold(row(2.4, 2.5, 10, 3, 2.49, 6), (2, 0, 0), SPACING_MM, suv=2.5)) == [
+            1,
+            2,
+            3,
+        ]
+
+    def test_click_moves_to_the_hottest_voxel_within_8_mm(self):
+        assert voxels(fixed_threshold(row(1, 1, 2, 1, 10), (2, 0, 0), SPACING_MM, suv=2.5)) == [4]
+
+    def test_nothing_where_the_hottest_voxel_is_below(self):
+        assert voxels(fixed_threshold(row(1, 2, 2, 1), (2, 0, 0), SPACING_MM, suv=2.5)) == []
+
+    @pytest.mark.parametrize("suv", [0.0, -1.0, float("nan")])
+    def test_refuses_a_threshold_that_is_none(self, suv):
+        with pytest.raises(UsageError, match="expected a threshold above 0"):
+            fixed_threshold(row(1, 2), (0, 0, 0), SPACING_MM, suv=suv)
+
+
+class TestLiverThreshold:
+    def test_mean_and_deviation_of_the_sphere_by_hand(self):
+        # within 4 mm of voxel 2: 2, 3, 4 with mean 3 and deviation sqrt(2/3)
+        level = liver_threshold(row(90, 2, 3, 4, 90), (2, 0, 0), SPACING_MM, radius_mm=4)
+        assert level == pytest.approx(4.5 + 2 * (2 / 3) ** 0.5)
+
+    def test_a_sphere_of_3_cm(self):
+        array = np.full((9, 9, 9), 2.0, dtype=np.float32)
+        array[4, 4, 8] = 50  # 16 mm away
+        assert liver_threshold(array, (4, 4, 4), SPACING_MM) == pytest.approx(3.0)
+        array[4, 4, 7] = 50
+        assert liver_threshold(array, (4, 4, 4), SPACING_MM) > 3.0
+
+    def test_refuses_a_centre_outside(self):
+        with pytest.raises(PromptError, match="outside the volume"):
+            liver_threshold(row(1, 2), (5, 0, 0), SPACING_MM)
 
 
 class TestRefusals:

@@ -1,4 +1,4 @@
-"""What a reader has without a network: a fixed fraction of SUVmax, and region growing."""
+"""What a reader has without a network: thresholds, relative or fixed or from the liver, and region growing."""
 
 from __future__ import annotations
 
@@ -49,12 +49,72 @@ def threshold_41(
         GeometryError: The array is not 3D or the voxel size is not three positive numbers.
         UsageError: The fraction is not in (0, 1], or the radius is negative.
     """
-    if len(spacing_mm) != 3 or not min(spacing_mm) > 0:
-        raise GeometryError(f"voxel size {tuple(spacing_mm)} mm; expected three positive numbers")
-    if not snap_mm >= 0:
-        raise UsageError(f"snap_mm is {snap_mm}; expected a radius of 0 mm or more")
+    _check_geometry(spacing_mm, snap_mm)
     seed = _hottest_near(volume_array, _voxel_of(volume_array, seed_ijk), spacing_mm, snap_mm)
-    return _grow(volume_array, seed, fraction)
+    return _grow(volume_array, seed, _share_of(volume_array, seed, fraction))
+
+
+def fixed_threshold(
+    volume_array: Image,
+    seed_ijk: Sequence[float],
+    spacing_mm: Sequence[float],
+    *,
+    suv: float,
+    snap_mm: float = 8.0,
+) -> BoolArray:
+    """Return the lesion at a click by a fixed SUV: connected voxels of at least that much.
+
+    The click moves to the hottest voxel near it. In use are 2.5 and 4.0 (Barrington and Meignan, J Nucl Med 2019, 60,
+    1096).
+
+    Args:
+        volume_array: SUV [I, J, K].
+        seed_ijk: Click in voxel coordinates.
+        spacing_mm: Voxel size along i, j, k, in mm.
+        suv: The threshold, above 0.
+        snap_mm: Radius around the clicked voxel's centre in which the hottest voxel is looked for, in mm.
+
+    Returns:
+        bool [I, J, K]; empty where even the hottest voxel is below the threshold.
+
+    Raises:
+        PromptError: The click lies outside the volume.
+        GeometryError: As for `threshold_41`.
+        UsageError: The threshold is not above 0, or the radius is negative.
+    """
+    if not suv > 0:
+        raise UsageError(f"suv is {suv}; expected a threshold above 0")
+    _check_geometry(spacing_mm, snap_mm)
+    return _grow(
+        volume_array,
+        _hottest_near(volume_array, _voxel_of(volume_array, seed_ijk), spacing_mm, snap_mm),
+        suv,
+    )
+
+
+def liver_threshold(
+    volume_array: Image, liver_ijk: Sequence[float], spacing_mm: Sequence[float], *, radius_mm: float = 15.0
+) -> float:
+    """Return the threshold of PERCIST: 1.5 times the mean plus two standard deviations of a sphere in the liver.
+
+    A sphere of 3 cm (Wahl et al. 2009, doi:10.2967/jnumed.108.057307). PERCIST asks for SUL; the threshold of a scan in
+    SUVbw is that of SUL times one factor for all voxels, so the masks are the same.
+
+    Args:
+        volume_array: SUV [I, J, K].
+        liver_ijk: Centre of the sphere, in voxel coordinates.
+        spacing_mm: Voxel size along i, j, k, in mm.
+        radius_mm: Of the sphere.
+
+    Raises:
+        PromptError: The centre lies outside the volume.
+        GeometryError: As for `threshold_41`.
+    """
+    _check_geometry(spacing_mm, radius_mm)
+    centre = _voxel_of(volume_array, liver_ijk)
+    box, near, _ = _ball(volume_array.shape, centre, spacing_mm, radius_mm)
+    sphere = volume_array[box][near].astype(np.float64)
+    return float(1.5 * sphere.mean() + 2 * sphere.std())
 
 
 def region_growing(volume_array: Image, seed_ijk: Sequence[float], *, fraction: float = 0.5) -> BoolArray:
@@ -73,7 +133,16 @@ def region_growing(volume_array: Image, seed_ijk: Sequence[float], *, fraction: 
         GeometryError: The array is not 3D.
         UsageError: The fraction is not in (0, 1].
     """
-    return _grow(volume_array, _voxel_of(volume_array, seed_ijk), fraction)
+    seed = _voxel_of(volume_array, seed_ijk)
+    return _grow(volume_array, seed, _share_of(volume_array, seed, fraction))
+
+
+def _check_geometry(spacing_mm: Sequence[float], radius_mm: float) -> None:
+    """Refuse voxels without a size, and a radius below 0."""
+    if len(spacing_mm) != 3 or not min(spacing_mm) > 0:
+        raise GeometryError(f"voxel size {tuple(spacing_mm)} mm; expected three positive numbers")
+    if not radius_mm >= 0:
+        raise UsageError(f"snap_mm is {radius_mm}; expected a radius of 0 mm or more")
 
 
 def _voxel_of(volume_array: Image, seed_ijk: Sequence[float]) -> Voxel:
@@ -93,27 +162,37 @@ def _voxel_of(volume_array: Image, seed_ijk: Sequence[float]) -> Voxel:
 
 def _hottest_near(volume_array: Image, seed: Voxel, spacing_mm: Sequence[float], radius_mm: float) -> Voxel:
     """Return the hottest voxel whose centre lies within a radius of the seed's; of equals, the nearest."""
-    reach = [int(radius_mm / mm + 1e-6) for mm in spacing_mm]
-    box, first = _box_around(volume_array.shape, seed, reach)
-    offsets_mm = [
-        (np.arange(s.start, s.stop) - c) * mm for s, c, mm in zip(box, seed, spacing_mm, strict=True)
-    ]
-    di, dj, dk = np.ix_(*offsets_mm)
-    squared_mm = di**2 + dj**2 + dk**2
-    near = squared_mm <= radius_mm**2 * (1 + 1e-9)
+    box, near, squared_mm = _ball(volume_array.shape, seed, spacing_mm, radius_mm)
     values = np.where(near, volume_array[box], -np.inf)
     hottest = np.argwhere(values == values.max())
-    i, j, k = hottest[squared_mm[tuple(hottest.T)].argmin()] + first
+    i, j, k = hottest[squared_mm[tuple(hottest.T)].argmin()] + [part.start for part in box]
     return int(i), int(j), int(k)
 
 
-def _grow(volume_array: Image, seed: Voxel, fraction: float) -> BoolArray:
-    """Return the 26-connected component, containing the seed, of voxels >= fraction of the seed's value."""
+def _ball(
+    shape: tuple[int, ...], centre: Voxel, spacing_mm: Sequence[float], radius_mm: float
+) -> tuple[Box, BoolArray, npt.NDArray[np.float64]]:
+    """Return a box around a voxel, which of its voxels lie within a radius, and the square of their distances."""
+    box, _ = _box_around(shape, centre, [int(radius_mm / mm + 1e-6) for mm in spacing_mm])
+    offsets_mm = [
+        (np.arange(s.start, s.stop) - c) * mm for s, c, mm in zip(box, centre, spacing_mm, strict=True)
+    ]
+    di, dj, dk = np.ix_(*offsets_mm)
+    squared_mm = di**2 + dj**2 + dk**2
+    return box, squared_mm <= radius_mm**2 * (1 + 1e-9), squared_mm
+
+
+def _share_of(volume_array: Image, seed: Voxel, fraction: float) -> float:
+    """Return a fraction of the seed's value."""
     if not 0 < fraction <= 1:
         raise UsageError(f"fraction is {fraction}; expected a number above 0 and at most 1")
+    return fraction * float(volume_array[seed])
+
+
+def _grow(volume_array: Image, seed: Voxel, level: float) -> BoolArray:
+    """Return the 26-connected component, containing the seed, of voxels at or above a level; none if it is not > 0."""
     mask = np.zeros(volume_array.shape, dtype=np.bool_)
-    level = fraction * float(volume_array[seed])
-    if not level > 0:
+    if not (level > 0 and float(volume_array[seed]) >= level):
         return mask
     reach = _FIRST_REACH
     while True:

@@ -1,0 +1,124 @@
+"""All methods that can be compared, by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seganypet.errors import UsageError
+from seganypet.evaluation.methods import clinic, predictions, seeded, session
+from seganypet.evaluation.methods.entry import Entry, Options
+from seganypet.evaluation.methods.interface import Method
+from seganypet.io.run_record import sha256_of_file
+from seganypet.models.weights import shipped_weights, weights_path
+
+WEIGHTS: Final = "weights"
+ENTRIES: Final[Mapping[str, Entry]] = {
+    **session.ENTRIES,
+    **clinic.ENTRIES,
+    **seeded.ENTRIES,
+    **predictions.ENTRIES,
+}
+"""By the name that `--methods` takes."""
+
+_WEIGHT_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".ckpt")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A method that was asked for.
+
+    Attributes:
+        label: What it is called in results.
+        name: Its entry's.
+        argument: What followed the "=", "" if nothing.
+    """
+
+    label: str
+    name: str
+    argument: str = ""
+
+    @property
+    def entry(self) -> Entry:
+        """What is known of it."""
+        return ENTRIES[self.name]
+
+    @property
+    def title(self) -> str:
+        """Its name in tables."""
+        return self.label if self.name == WEIGHTS or self.label != self.name else self.entry.title
+
+    def build(self, options: Options) -> Method:
+        """Return it.
+
+        Raises:
+            MethodError, WeightsError, UsageError: Something that it needs is missing.
+        """
+        return self.entry.build(self.argument, options)
+
+    def fingerprint(self) -> str:
+        """Return what tells it from another of the same label: its name and argument, and the hash of a file."""
+        path = weights_path(self.argument) if self.name == WEIGHTS else Path(self.argument)
+        found = sha256_of_file(path) if path.is_file() else self.argument
+        return f"{self.name}={found}"
+
+
+def chosen(text: str) -> Chosen:
+    """Return the method that a text asks for: `NAME`, `NAME=ARGUMENT` or weights, with `LABEL:` before it if wanted.
+
+    Args:
+        text: For example "threshold41", "predictions=FOLDER", "default", "run/weights.safetensors" or "run
+            3:run3/weights.safetensors".
+
+    Raises:
+        UsageError: No method is called so; an argument is missing, or there is one too many; the label is empty.
+    """
+    label, spec = _labelled(text)
+    name, _, argument = spec.partition("=")
+    if spec in shipped_weights() or (spec.lower().endswith(_WEIGHT_SUFFIXES) and name not in ENTRIES):
+        return Chosen(label or _label_of(spec), WEIGHTS, spec)
+    if name not in ENTRIES:
+        known = ", ".join([*shipped_weights(), *(_usage(n) for n in ENTRIES)])
+        raise UsageError(f"--methods: {spec!r} is unknown; choose of {known}, or give a file of weights")
+    wanted = ENTRIES[name].argument
+    if bool(wanted) != bool(argument):
+        raise UsageError(f"--methods: {spec!r}; write {_usage(name)}")
+    return Chosen(label or (_label_of(argument) if name == WEIGHTS else name), name, argument)
+
+
+def chosen_methods(texts: Sequence[str]) -> list[Chosen]:
+    """Return the methods that texts ask for.
+
+    Raises:
+        UsageError: As for `chosen`; or two have the same label.
+    """
+    methods = [chosen(text) for text in texts]
+    labels = [method.label for method in methods]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise UsageError(f"--methods: two are called {twice[0]!r}; give one another name: NAME:{twice[0]}")
+    return methods
+
+
+def _labelled(text: str) -> tuple[str, str]:
+    """Return the label before the first colon, "" where there is none, and the rest; a drive is no label."""
+    label, colon, spec = text.strip().partition(":")
+    if not colon or len(label) == 1 or "=" in label or os.sep in label:
+        return "", text.strip()
+    if not label.strip() or not spec.strip():
+        raise UsageError(f"--methods: {text!r}; expected NAME:METHOD")
+    return label.strip(), spec.strip()
+
+
+def _label_of(weights: str) -> str:
+    """Return what a weight file is called by itself: its name; weights.safetensors its folder's name."""
+    path = Path(weights)
+    return path.parent.name if path.stem == "weights" and path.parent.name else path.stem
+
+
+def _usage(name: str) -> str:
+    argument = ENTRIES[name].argument
+    return f"{name}={argument}" if argument else name
