@@ -18,7 +18,9 @@ import numpy as np
 import torch
 
 from ablation_targets import SEEN
-from seganypet.evaluation import SessionMethod, dice_per_click
+from clicked_dice import dice_per_click
+from seganypet.evaluation.methods.interface import Scan
+from seganypet.evaluation.methods.session import SessionMethod
 from seganypet.io import ManifestRow, read_labels, read_manifest, read_volume
 from seganypet.io.nifti import load_nifti
 from seganypet.io.run_record import sha256_of_file, sha256_of_files
@@ -106,7 +108,7 @@ def rows_of(work: Work) -> list[Row]:
     warnings.simplefilter("ignore")
     volume, targets = _case(work.case, work.cohort)
     method = _method(work.weights.path)
-    method.start(volume)
+    method.start(Scan(case=work.case.case, volume=volume))
     sha256, cohort, case = work.key
     common = {"weights": work.weights.arm, "file": str(work.weights.path), "sha256": sha256}
     common |= {"cohort": cohort, "case": case}

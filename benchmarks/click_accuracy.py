@@ -26,21 +26,21 @@ import numpy as np
 import torch
 
 from click_tables import CLICKS, Row, report, report_worse
+from clicked_dice import dice_per_click
 from protocol_cases import SETS, Case, Maker, cases
-from seganypet.evaluation import ClickMethod, SessionMethod, ThresholdMethod, dice_per_click
-from seganypet.evaluation.random_walker import RandomWalkerMethod
+from seganypet.evaluation.methods.entry import Options
+from seganypet.evaluation.methods.interface import Method, Scan
+from seganypet.evaluation.methods.registry import chosen
+from seganypet.evaluation.methods.session import SessionMethod
+from seganypet.evaluation.readers import Habits
 from seganypet.models.weights import load_model, shipped_weights
 
-BASELINES: dict[str, Callable[[], ClickMethod]] = {
-    "threshold41": partial(ThresholdMethod, "threshold41"),
-    "region_growing": partial(ThresholdMethod, "region_growing"),
-    "random_walker": RandomWalkerMethod,
-}
+BASELINES = ("threshold41", "region_growing", "random_walker")
 
 
 def model_of(
     weights: str, precision: str, passes: tuple[int, int] | None, scales: tuple[float, ...] | None
-) -> ClickMethod:
+) -> Method:
     """Return a model as a method."""
     model = load_model(weights, precision=precision)
     if passes:
@@ -50,8 +50,13 @@ def model_of(
     return SessionMethod(model)
 
 
+def baseline(name: str) -> Method:
+    """Return a method of the clinic."""
+    return chosen(name).build(Options())
+
+
 def rows_of(
-    maker: Maker, methods: dict[str, Callable[[], ClickMethod]], random_first: bool, only: Sequence[str] = ()
+    maker: Maker, methods: dict[str, Callable[[], Method]], random_first: bool, only: Sequence[str] = ()
 ) -> list[Row]:
     """Return what all methods reach on one case."""
     torch.set_num_threads(1)
@@ -63,8 +68,8 @@ def rows_of(
     return [row for name, method in methods.items() for row in _rows(case, name, method(), random_first)]
 
 
-def _rows(case: Case, name: str, method: ClickMethod, random_first: bool) -> list[Row]:
-    method.start(case.volume)
+def _rows(case: Case, name: str, method: Method, random_first: bool) -> list[Row]:
+    method.start(Scan(case=case.name, volume=case.volume))
     rows: list[Row] = []
     for number, (target, mask) in enumerate(case.targets):
         started = time.perf_counter()
@@ -73,7 +78,7 @@ def _rows(case: Case, name: str, method: ClickMethod, random_first: bool) -> lis
             mask,
             case.volume.spacing_mm,
             clicks=CLICKS,
-            first="uniform" if random_first else "deepest",
+            habits=Habits(first="uniform" if random_first else "deepest"),
             generator=np.random.default_rng([number, *case.name.encode()]),
         )
         dices = {f"dice_{n}": round(score, 4) for n, score in enumerate(scores, start=1)}
@@ -92,11 +97,11 @@ def _rows(case: Case, name: str, method: ClickMethod, random_first: bool) -> lis
 def main() -> None:
     """Measure, print Markdown tables, write one row per target and method."""
     arguments = _arguments()
-    methods: dict[str, Callable[[], ClickMethod]] = {
+    methods: dict[str, Callable[[], Method]] = {
         label: partial(model_of, weights, arguments.precision, arguments.passes, arguments.scales)
         for label, weights in zip(arguments.label or arguments.weights, arguments.weights, strict=True)
     }
-    methods |= {name: BASELINES[name] for name in arguments.baselines}
+    methods |= {name: partial(baseline, name) for name in arguments.baselines}
     makers = [maker for name in arguments.set for maker in cases(name, arguments.data, arguments.cases)]
     work = partial(rows_of, methods=methods, random_first=arguments.random_first, only=arguments.only)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
@@ -119,7 +124,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the shared data")
     parser.add_argument("--weights", nargs="*", default=["default"], help="weights to test")
     parser.add_argument("--label", nargs="*", help="what to call them in the table, one each")
-    parser.add_argument("--baselines", nargs="*", default=list(BASELINES), choices=list(BASELINES))
+    parser.add_argument("--baselines", nargs="*", default=list(BASELINES), choices=BASELINES)
     parser.add_argument(
         "--passes", type=int, nargs=2, help="decoder passes on a new window, and after later clicks"
     )

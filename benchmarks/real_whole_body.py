@@ -16,9 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from seganypet.evaluation import SessionMethod, ThresholdMethod, dice
+from seganypet.evaluation import dice
+from seganypet.evaluation.methods.entry import Options
+from seganypet.evaluation.methods.interface import Scan
+from seganypet.evaluation.methods.registry import chosen
 from seganypet.io import read_mask, read_volume
-from seganypet.models.weights import load_model
 from seganypet.prompts import Click, next_click
 from seganypet.volume import BoolArray, Mask, Volume
 
@@ -45,16 +47,19 @@ def main() -> None:
     (mask_file,) = (arguments.folder / "ibsi_suv").glob("*mass*.nii.gz")
     reference = on_grid(read_mask(mask_file), volume)
     methods = {
-        "SegAnyPET": SessionMethod(load_model(arguments.weights)),
-        "41 % of SUVmax": ThresholdMethod("threshold41"),
-        "region growing": ThresholdMethod("region_growing"),
+        name: chosen(text).build(Options())
+        for name, text in (
+            ("SegAnyPET", arguments.weights),
+            ("41 % of SUVmax", "threshold41"),
+            ("region growing", "region_growing"),
+        )
     }
     print(f"GTV_Mass: {reference.sum()} voxels")
     print("| first click, method | " + " | ".join(f"click {n}" for n in range(1, 6)) + " | seconds |")
     print("|---" * 7 + "|")
     for place, ijk in first_clicks(volume, reference).items():
         for name, method in methods.items():
-            method.start(volume)
+            method.start(Scan(case="STS_001", volume=volume))
             prediction, scores, click = np.zeros_like(reference), [], Click(ijk)
             started = time.perf_counter()
             for _ in range(5):

@@ -40,6 +40,19 @@ OPTIONS = {
     | {"--cases", "--seed", "--tracer", "--lesions", "--scanner", "--spacing", "--anatomy"}
     | {"--artefacts", "--limited", "--faithful", "--tissues"}
     | {"--labels", "--label-noise", "--split", "--dicom", "--jobs"},
+    "evaluate": _OUTPUT
+    | {
+        "--manifest",
+        "--methods",
+        "--list-methods",
+        "--split",
+        "--targets",
+        "--lesions",
+        "--tolerance",
+        "--seen",
+    }
+    | {"--clicks", "--scheme", "--first", "--later", "--perturbation", "--draws", "--seed"}
+    | {"--device", "--precision", "--jobs", "--threads"},
     "benchmark": _MODEL
     | _OUTPUT
     | {"--preset", "--shape", "--spacing-mm", "--clicks", "--threads", "--json"},

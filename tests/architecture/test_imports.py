@@ -35,7 +35,7 @@ _TABLES = {"pandas", "matplotlib", "rich"}
 
 _METRICS = {"monai", "skimage", "surface_distance"}
 # The systems that are compared with, and what they need.
-_COMPARED = {"nnunetv2", "transformers", "nnInteractive", "SimpleITK"}
+_COMPARED = {"nnunetv2", "transformers", "safetensors", "nnInteractive", "SimpleITK"}
 
 ROOMS = {
     "io": Room({"prompts"}, {"numpy", *_FILE_FORMATS}),  # prompt files hold clicks

@@ -57,6 +57,15 @@ def peak_resident_bytes() -> int | None:
     return None
 
 
+def reset_peak_resident() -> bool:
+    """Begin anew to look for the peak; return whether the system can (Linux: proc(5), clear_refs)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
 def peak_gpu_bytes(device: torch.device) -> int | None:
     """Return the largest memory this process's tensors have held so far on a GPU; None on another device."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

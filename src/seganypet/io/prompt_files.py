@@ -76,6 +76,18 @@ def read_prompts(
         raise PromptError(f"unknown prompt format (keys: {found}); expected {_FORMATS}")
 
 
+def prompt_objects(path: str | Path) -> list[tuple[str | None, int | None]]:
+    """Return name and id of each object of a SegAnyPET prompt file; of autoPET's formats nothing: theirs has none.
+
+    Raises:
+        PromptError: Missing or damaged file.
+    """
+    path = Path(path)
+    content = _load(path)
+    with naming(path):
+        return [(found.get("name"), found.get("id")) for found in _list_of_dicts(content, "objects")]
+
+
 def write_prompts(
     clicks: Sequence[Click], volume: Volume, path: str | Path, *, object_name: str = "lesion"
 ) -> None:

@@ -6,22 +6,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-from seganypet.errors import GeometryError, ImageValueError, SegAnyPETError
+from seganypet.errors import SegAnyPETError
 from seganypet.io import ManifestRow, read_volume
 from seganypet.io.bids import sidecar_path
-from seganypet.io.nifti import NiftiImage, is_nifti_name, load_nifti
+from seganypet.io.label_map import read_label_map
+from seganypet.io.nifti import is_nifti_name
 from seganypet.io.suv_tags import OVERRIDE_OPTIONS
 from seganypet.training.cases import LabelMap
 from seganypet.volume import Volume
 
-HIGHEST_ID: Final = 65535
 _MAPS: Final = ("reference", "lesions", "clean_reference")
-_SAME_AFFINE_MM: Final = 1e-3  # as `Volume.has_grid_of`
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +51,7 @@ def read_images(row: ManifestRow) -> tuple[CaseImages | None, list[str]]:
         if path is None:
             continue
         try:
-            maps[column] = _read_label_map(path, volume)
+            maps[column] = read_label_map(path, like=volume)
         except SegAnyPETError as error:
             problems.append(f"{column}: {error}")
     return (None if volume is None or problems else CaseImages(volume, maps)), problems
@@ -97,42 +93,3 @@ def _files_of(path: Path) -> list[Path]:
 def _stamp(path: Path) -> tuple[str, int, int]:
     status = path.stat()
     return os.path.realpath(path), status.st_size, status.st_mtime_ns
-
-
-def _read_label_map(path: Path, volume: Volume | None) -> LabelMap:
-    """Return a label map, which lies on the grid of the PET if that could be read.
-
-    Raises:
-        SegAnyPETError: It cannot be read, lies on another grid, or holds what are no ids.
-    """
-    image = load_nifti(path)
-    if volume is not None:
-        _check_grid(path, image, volume)
-    return _ids(path, image.array)
-
-
-def _check_grid(path: Path, image: NiftiImage, volume: Volume) -> None:
-    if image.array.shape != volume.shape:
-        raise GeometryError(
-            f"{path}: shape {image.array.shape}, but the image has {volume.shape}; resample it onto the image"
-        )
-    if not np.allclose(image.affine, volume.affine, atol=_SAME_AFFINE_MM):
-        raise GeometryError(
-            f"{path}: its affine places voxels up to {volume.farthest_mm(image.affine):.3g} mm from the image's; "
-            "resample it onto the image"
-        )
-
-
-def _ids(path: Path, array: npt.NDArray[Any]) -> LabelMap:
-    low, high = float(array.min()), float(array.max())  # NaN passes through both
-    if not (low >= 0 and high <= HIGHEST_ID):
-        raise ImageValueError(
-            f"{path}: values from {low:g} to {high:g}; ids are whole numbers from 0 to {HIGHEST_ID}: renumber them"
-        )
-    ids: LabelMap = array.astype(np.uint8 if high <= 255 else np.uint16)
-    if array.dtype.kind == "f" and not np.array_equal(ids, array):
-        wrong = float(array[ids != array][0])
-        raise ImageValueError(
-            f"{path}: value {wrong:g} is no whole number; resample label maps by nearest neighbour"
-        )
-    return ids

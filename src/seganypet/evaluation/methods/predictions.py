@@ -11,7 +11,7 @@ from seganypet.evaluation.methods.entry import Entry, Options
 from seganypet.evaluation.methods.interface import Prompting, Scan
 from seganypet.io import read_labels
 from seganypet.io.manifest import LABELS_NAME
-from seganypet.io.nifti import load_nifti
+from seganypet.io.label_map import read_label_map
 from seganypet.prompts import Click
 from seganypet.targets import LESION, LESIONS
 from seganypet.volume import BoolArray
@@ -46,17 +46,13 @@ class PredictionsMethod:
         """Read the label map of a scan.
 
         Raises:
-            MethodError: It is missing, unreadable, or on another grid.
+            MethodError: It is missing, unreadable, no label map, or on another grid.
         """
         path = self._folder / f"{scan.case}.nii.gz"
         try:
-            image = load_nifti(path)
+            self._map = read_label_map(path, like=scan.volume)
         except SegAnyPETError as error:
             raise MethodError(str(error)) from error
-        volume = scan.volume
-        if image.array.shape != volume.shape or volume.farthest_mm(image.affine) > volume.spacing_mm[0] / 10:
-            raise MethodError(f"{path}: is not on the grid of the PET, {volume.shape} voxels; resample it")
-        self._map = image.array
 
     def restart(self, target: str) -> BoolArray:
         """Return the mask of a target.

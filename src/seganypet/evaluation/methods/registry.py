@@ -104,9 +104,10 @@ def chosen_methods(texts: Sequence[str]) -> list[Chosen]:
 
 
 def _labelled(text: str) -> tuple[str, str]:
-    """Return the label before the first colon, "" where there is none, and the rest; a drive is no label."""
+    """Return the label before the first colon, "" where there is none, and the rest."""
     label, colon, spec = text.strip().partition(":")
-    if not colon or len(label) == 1 or "=" in label or os.sep in label:
+    drive = os.name == "nt" and len(label) == 1
+    if not colon or drive or "=" in label or os.sep in label:
         return "", text.strip()
     if not label.strip() or not spec.strip():
         raise UsageError(f"--methods: {text!r}; expected NAME:METHOD")

@@ -15,9 +15,6 @@ from seganypet.evaluation.methods.thresholds import (
     region_growing,
     threshold_41,
 )
-    region_growing,
-    threshold_41,
-)
 
 SPACING_MM = (4.0, 4.0, 4.0)
 

@@ -1,0 +1,289 @@
+"""`seganypet evaluate`: how good methods are on a cohort, click by click, and what they cost."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seganypet.cli.messages import progress_bar, progress_lines, say, table
+from seganypet.cli.parsing import count
+
+if TYPE_CHECKING:
+    from seganypet.evaluation.config import EvaluationConfig
+    from seganypet.evaluation.results import Results
+    from seganypet.evaluation.run import EvaluationRun
+
+_RECORD = "evaluation.json"
+# Known here so that --help imports nothing; the same as `prompts.CLICK_POLICIES`, which a test holds it to.
+POLICIES = ("deepest", "uniform", "largest_component", "boundary")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the verb."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="compare methods on a cohort: accuracy after each click, cost, tables and figures",
+        description="Segments every target of a cohort with each method, clicks simulated on the reference, and "
+        "writes per_case.csv, costs.csv, and report.md and report.html with the papers' tables. Run again with the "
+        "same options, it goes on where it was stopped; with more methods, it adds them.",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument(
+        "--manifest", type=Path, required=True, metavar="M.csv", help="the cohort, labels.json beside it"
+    )
+    parser.add_argument(
+        "--methods",
+        type=_listed("method"),
+        required=True,
+        metavar="METHOD,…",
+        help="names of methods or of shipped weights, files of weights; LABEL:METHOD gives one another name",
+    )
+    parser.add_argument(
+        "--list-methods",
+        action=_ListMethods,
+        nargs=0,
+        help="show all methods, their licences and how to get them, and exit",
+    )
+    _add_target_options(parser.add_argument_group("targets"))
+    _add_click_options(parser.add_argument_group("clicks"))
+    _add_machine_options(parser.add_argument_group("machine"))
+    parser.set_defaults(run=run)
+
+
+def _add_target_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--split",
+        choices=("train", "val", "test", "all"),
+        default="",
+        help="whose cases count (default: test, or all where the manifest has no splits)",
+    )
+    group.add_argument(
+        "--targets",
+        type=_listed("target"),
+        default=(),
+        metavar="NAME,…",
+        help='what to segment; "lesion" or "lesions" for lesions (default: everything that is labelled)',
+    )
+    group.add_argument(
+        "--lesions",
+        choices=("union", "each", "both", "none"),
+        default="both",
+        help="all lesions of a case as one target, as in the papers, one by one, or both (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tolerance",
+        dest="tolerance_mm",
+        type=float,
+        default=1.0,
+        metavar="MM",
+        help="of the surface Dice (default: %(default)s)",
+    )
+    group.add_argument(
+        "--seen",
+        type=_listed("target"),
+        default=None,
+        metavar="NAME,…",
+        help="organs that the methods were trained on, for the tables (default: the papers' five)",
+    )
+
+
+def _add_click_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--clicks",
+        type=_numbers,
+        default=(1, 3, 5),
+        metavar="N,…",
+        help="after how many clicks results are shown; all up to the last are made (default: 1,3,5)",
+    )
+    group.add_argument(
+        "--scheme",
+        choices=("clicks", "autopet", "recorded"),
+        default="clicks",
+        help="a reader who looks at each mask (default), autoPET's ten pairs of clicks made in advance, or the files "
+        "in the manifest's column prompts",
+    )
+    group.add_argument(
+        "--first",
+        choices=POLICIES,
+        default="deepest",
+        help="where the first click goes (default: %(default)s)",
+    )
+    group.add_argument(
+        "--later",
+        choices=POLICIES,
+        default="deepest",
+        help="where later clicks go (default: %(default)s)",
+    )
+    group.add_argument(
+        "--perturbation",
+        dest="perturbation_mm",
+        type=float,
+        default=0.0,
+        metavar="MM",
+        help="standard deviation of a random offset of each click (default: %(default)s)",
+    )
+    group.add_argument(
+        "--draws",
+        type=count(least=1),
+        default=1,
+        metavar="N",
+        help="how often each target is segmented, with other random clicks (default: %(default)s)",
+    )
+    group.add_argument(
+        "--seed", type=count(least=0), default=0, metavar="S", help="of random clicks (default: %(default)s)"
+    )
+
+
+def _add_machine_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--device", default="auto", metavar="D", help="cpu or cuda; auto takes a GPU if there is one"
+    )
+    group.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of our own networks (default: %(default)s)",
+    )
+    group.add_argument(
+        "--jobs",
+        type=count(least=1),
+        default=1,
+        metavar="N",
+        help="processes side by side; times are fair with one alone (default: %(default)s)",
+    )
+    group.add_argument(
+        "--threads",
+        type=count(least=1),
+        default=None,
+        metavar="N",
+        help="threads of each process (default: the machine's cores, shared out)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate what is missing, write tables and report, print."""
+    started = datetime.now(UTC)
+    from seganypet.evaluation.results import read_results, write_results
+    from seganypet.evaluation.run import evaluate
+
+    wanted = evaluation_run(arguments)
+    with progress_bar("evaluating") as bar:
+        rows = evaluate(wanted, bar or progress_lines("evaluating"))
+    autopet = wanted.config.scheme == "autopet"
+    results = read_results(wanted.folder, rows, wanted.methods, autopet=autopet)
+    outputs = write_results(wanted.folder, results)
+    _write_record(arguments, wanted, outputs, started)
+    _report(results, wanted.config)
+    for path in (*outputs, wanted.folder / _RECORD):
+        say(f"wrote {path}")
+    return 0
+
+
+def evaluation_run(arguments: argparse.Namespace) -> EvaluationRun:
+    """Return what the arguments ask for.
+
+    Raises:
+        UsageError: They make no sense together.
+    """
+    import os
+
+    from seganypet.evaluation.config import EvaluationConfig
+    from seganypet.evaluation.methods.entry import Options
+    from seganypet.evaluation.methods.registry import chosen_methods
+    from seganypet.evaluation.readers import Habits
+    from seganypet.evaluation.run import EvaluationRun
+
+    config = EvaluationConfig(
+        scheme=arguments.scheme,
+        clicks=arguments.clicks,
+        habits=Habits(
+            first=arguments.first, later=arguments.later, perturbation_mm=arguments.perturbation_mm
+        ),
+        draws=arguments.draws,
+        seed=arguments.seed,
+        targets=arguments.targets,
+        lesions=arguments.lesions,
+        tolerance_mm=arguments.tolerance_mm,
+    )
+    return EvaluationRun(
+        folder=arguments.output,
+        manifest=arguments.manifest,
+        methods=tuple(chosen_methods(arguments.methods)),
+        config=config,
+        split=arguments.split,
+        options=Options(device=arguments.device, precision=arguments.precision),
+        jobs=arguments.jobs,
+        threads=arguments.threads or max(1, (os.cpu_count() or 1) // arguments.jobs),
+    )
+
+
+class _ListMethods(argparse.Action):
+    """Prints all methods, how to get them, and under which licence; then the program ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print and exit."""
+        from seganypet.evaluation.methods.registry import ENTRIES
+        from seganypet.models.weights import shipped_weights
+
+        for name in shipped_weights():
+            say(
+                f"{name}\n  SegAnyPET; told by: 1 point\n  get: shipped\n  licence: Apache-2.0\n  tested: whole"
+            )
+        for name, entry in ENTRIES.items():
+            say(f"{name}{f'={entry.argument}' if entry.argument else ''}")
+            say(f"  {entry.title}; told by: {entry.prompt}\n  get: {entry.get}")
+            say(f"  licence: {entry.licence}\n  tested: {entry.tested}")
+        parser.exit()
+
+
+def _write_record(
+    arguments: argparse.Namespace, wanted: EvaluationRun, outputs: list[Path], started: datetime
+) -> None:
+    """Write what must be known to repeat the evaluation."""
+    from seganypet.io import run_record, write_json
+    from seganypet.io.manifest import LABELS_NAME
+
+    inputs = [wanted.manifest, wanted.manifest.with_name(LABELS_NAME)]
+    methods = {method.label: method.fingerprint() for method in wanted.methods}
+    extra = {"methods": methods, "jobs": wanted.jobs, "threads": wanted.threads}
+    record = run_record(arguments.command_line, inputs, outputs, wanted.config, started, extra=extra)
+    write_json(record, wanted.folder / _RECORD)
+
+
+def _report(results: Results, config: EvaluationConfig) -> None:
+    """Print the mean Dice of each target after each number of clicks, method by method."""
+    rows = [["target", "method", *(f"{n} click{'s'[: n > 1]}" for n in config.clicks), "n"]]
+    for (target, method), found in results.per_case.groupby(["target", "method"], sort=False):
+        alone = found[found["click"] == 0]["dsc"]
+        shown = [found[found["click"] == n]["dsc"] for n in config.clicks]
+        cells = [_mean(alone if scores.empty else scores) for scores in shown]
+        rows.append([str(target), str(method), *cells, str(found.groupby(["case", "instance"]).ngroups)])
+    say(table(rows))
+
+
+def _mean(scores: object) -> str:
+    value = float(scores.mean())  # type: ignore[attr-defined]
+    return "–" if value != value else f"{value:.3f}"
+
+
+def _listed(what: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a converter for names with commas between them."""
+
+    def convert(text: str) -> tuple[str, ...]:
+        names = tuple(name.strip() for name in text.split(","))
+        if not all(names):
+            raise argparse.ArgumentTypeError(f"{text!r}; expected a {what} or several with commas between")
+        return names
+
+    return convert
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return whole numbers with commas between them."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected whole numbers with commas between") from None

@@ -1,0 +1,85 @@
+"""`seganypet evaluate`: what it writes, prints and refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+import small_cohorts
+from seganypet.cli import evaluate, main
+from seganypet.prompts import CLICK_POLICIES
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    rows = [small_cohorts.row(tmp_path / "data", f"c{n}", seed=n) for n in range(2)]
+    return small_cohorts.write(tmp_path / "data", *rows)
+
+
+def called(manifest, folder, *more: str) -> int:
+    methods = () if "--methods" in more else ("--methods", "threshold41,suv2.5")
+    return main(["evaluate", "--manifest", str(manifest), *methods, "-o", str(folder), *more])
+
+
+def test_policies_are_those_of_the_simulation():
+    assert evaluate.POLICIES == CLICK_POLICIES
+
+
+def test_writes_tables_and_a_record_of_the_run(manifest, tmp_path, capsys):
+    assert called(manifest, tmp_path / "run", "--clicks", "1,2") == 0
+    frame = pd.read_csv(tmp_path / "run" / "per_case.csv")
+    assert list(frame.columns[:6]) == ["case", "target", "method", "click", "dsc", "nsd"]
+    assert set(frame["click"]) == {1, 2}
+    record = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert record["methods"] == {"threshold41": "threshold41=", "suv2.5": "suv2.5="}
+    assert record["config"]["clicks"] == [1, 2]
+    out = capsys.readouterr().out
+    assert "1 click  2 clicks" in out
+    assert f"wrote {tmp_path / 'run' / 'per_case.csv'}" in out
+
+
+def test_autopet_s_scheme_writes_its_scores(manifest, tmp_path):
+    assert called(manifest, tmp_path / "run", "--scheme", "autopet") == 0
+    scores = pd.read_csv(tmp_path / "run" / "autopet.csv")
+    assert list(scores["case"]) == ["c0", "c0", "c1", "c1"]
+    assert {"dice_auc", "fpv_auc", "fnv_auc", "dmm_auc", "dice_final"} <= set(scores.columns)
+
+
+def test_methods_are_listed_without_a_cohort(capsys):
+    assert main(["evaluate", "--list-methods"]) == 0
+    out = capsys.readouterr().out
+    for words in (
+        "default\n",
+        "threshold41\n",
+        "predictions=FOLDER\n",
+        "licence: Apache-2.0",
+        "tested: whole",
+    ):
+        assert words in out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--methods", "sniffing"), "'sniffing' is unknown; choose of"),
+        (("--methods", "suv2.5,"), "expected a method or several with commas between"),
+        (("--clicks", "1,x"), "expected whole numbers with commas between"),
+        (("--clicks", "3,1"), "the smallest first"),
+        (("--targets", "nose"), "target 'nose' is not in labels.json"),
+        (("--draws", "2"), "all would be the same"),
+        (("--split", "val"), "no row of split 'val'"),
+        (("--tolerance", "-1"), "tolerance_mm is -1.0"),
+    ],
+)
+def test_refusals_are_one_line(manifest, tmp_path, capsys, options, message):
+    assert called(manifest, tmp_path / "run", *options) == 2
+    (line,) = [ln for ln in capsys.readouterr().err.splitlines() if ln.startswith("seganypet: error:")]
+    assert message in line
+    assert not (tmp_path / "run" / "per_case.csv").exists()
+
+
+def test_a_missing_manifest_is_named(tmp_path, capsys):
+    assert called(tmp_path / "none.csv", tmp_path / "run") == 2
+    assert f"{tmp_path / 'none.csv'}: no such file" in capsys.readouterr().err
