@@ -19,7 +19,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-DRAWS: Final = 10_000
+from seganypet.evaluation.report.statistics import DRAWS, drawn_weights
+
+__all__ = ["DRAWS", "Interval", "difference_interval", "drawn_means", "drawn_weights", "mean_interval"]
 _SEED: Final = 0
 _PERCENTILES: Final = (2.5, 97.5)
 
@@ -63,12 +65,6 @@ def difference_interval(scores: FloatArray, others: FloatArray) -> Interval:
     ours, theirs = (drawn_weights(s.shape[0], rng) for s in (scores, others))
     drawn = drawn_means(scores, ours, cases) - drawn_means(others, theirs, cases)
     return _interval(float(scores.mean() - others.mean()), drawn)
-
-
-def drawn_weights(count: int, rng: np.random.Generator) -> FloatArray:
-    """Return the share of each of `count` units in every draw, [DRAWS, count]; each row adds up to 1."""
-    size = max(count - 1, 1)
-    return rng.multinomial(size, np.full(count, 1 / count), size=DRAWS) / size
 
 
 def drawn_means(scores: FloatArray, seeds: FloatArray, cases: FloatArray) -> FloatArray:

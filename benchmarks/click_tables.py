@@ -17,8 +17,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ablation_statistics import drawn_weights
 from protocol_cases import rows_of_table
+from seganypet.evaluation.report.statistics import drawn_weights
 
 CLICKS: Final = 5
 SHOWN: Final = (1, 3, 5)

@@ -34,7 +34,7 @@ from seganypet.training.recipes import SIMULATED_TARGETS
 FIRST: Final = "31822f9"
 """Commit that holds the first default weights; docs/experiments.md tells how they were trained."""
 _FOLDS: Final = tuple(f"fold{n}" for n in range(1, FOLDS + 1))
-_ANATOMIES: Final = ("visible_human_male_3mm", "totalsegmentator_example_labels_3mm")
+LEARNED_ANATOMIES: Final = ("visible_human_male_3mm", "totalsegmentator_example_labels_3mm")
 _SHORT: Final = {
     "loop.steps": 400,
     "loop.optimiser.learning_rate": 5e-4,
@@ -93,7 +93,7 @@ def command_of(stage: str, runs: Path, data: Path) -> list[str]:
     recipe = "petwb-seg11k" if stage == "papers" else "compact"
     settings = {
         "on_the_fly.names": tuple(name for name in SIMULATED_TARGETS if name not in without),
-        "on_the_fly.anatomies": tuple(str(data / "anatomy" / f"{name}.nii.gz") for name in _ANATOMIES),
+        "on_the_fly.anatomies": tuple(str(data / "anatomy" / f"{name}.nii.gz") for name in LEARNED_ANATOMIES),
         **_ALL,
         **SETTINGS[stage],
     }

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from seganypet.io import read_mask, read_volume
-from seganypet.phantom import PhantomConfig, simulate_case
+from seganypet.phantom import PhantomCase, PhantomConfig, simulate_case
 from seganypet.phantom.cohort import read_anatomy
 from seganypet.volume import BoolArray, Volume
 from sts_manifest import is_trained_on
@@ -41,6 +41,8 @@ _PATIENTS: Final = range(2, 35)
 FOLDS: Final = 3
 """Of the cross-validation over the real tumours' patients."""
 SETS: Final = ("anatomy", "bodies", "tumours", *(f"fold{n}" for n in range(1, FOLDS + 1)), "tuning")
+FIRST_SEEDS: Final = {"anatomy": 920_000, "bodies": 930_000, "tuning": 950_000}
+"""Of the simulated scans of a set."""
 LESIONS_PER_CASE: Final = 10
 _SPACING_MM: Final = (4.0, 4.0, 3.0)
 _LEAST_ML: Final = 2.0
@@ -80,9 +82,25 @@ def cases(name: str, data: Path, count: int) -> list[Maker]:
         left_out = [n for n in _PATIENTS if not is_trained_on(n, fold)]
         return [_Tumour(data / "sts_crops" / f"STS_{n:03d}") for n in left_out]
     female = data / "anatomy" / "visible_human_female_3mm.nii.gz"
-    first = {"anatomy": 920_000, "bodies": 930_000, "tuning": 950_000}[name]
     label_map = female if name == "anatomy" else None
-    return [_Phantom(name, first + n, label_map) for n in range(count)]
+    return [_Phantom(name, FIRST_SEEDS[name] + n, label_map) for n in range(count)]
+
+
+def scan_of(seed: int, label_map: Path | None, **settings: Any) -> PhantomCase:
+    """Return a simulated scan with many lesions.
+
+    Args:
+        seed: Of everything random.
+        label_map: Of the body to scan; None for a procedural one.
+        **settings: Of `PhantomConfig`, beside those that all have.
+    """
+    config = PhantomConfig(
+        spacing_mm=_SPACING_MM,
+        lesions="mixed",
+        lesion_count=(10, 16),
+        **settings,
+    )
+    return simulate_case(seed, config, None if label_map is None else read_anatomy(label_map, seed))
 
 
 class _Phantom(NamedTuple):
@@ -94,14 +112,7 @@ class _Phantom(NamedTuple):
 
     def __call__(self) -> Case:
         tracer = TRACERS[self.seed % len(TRACERS)]
-        config = PhantomConfig(
-            spacing_mm=_SPACING_MM,
-            tracer=tracer,
-            lesions="mixed",
-            lesion_count=(10, 16),  # type: ignore[arg-type]
-        )
-        body = None if self.label_map is None else read_anatomy(self.label_map, self.seed)
-        case = simulate_case(self.seed, config, body)
+        case = scan_of(self.seed, self.label_map, tracer=tracer)
         voxel_ml = case.volume.voxel_volume_ml
         targets = []
         for name in (*FIVE, *HELD_OUT, *OTHERS):

@@ -36,6 +36,9 @@ OPTIONS = {
     "train": _OUTPUT
     | {"--manifest", "--on-the-fly", "--cache", "--jobs", "--workers"}
     | {"--weights", "--name", "--resume", "--set", "--device", "--minutes"},
+    "baseline": _OUTPUT
+    | {"--manifest", "--targets", "--epochs", "--iterations", "--minutes", "--patch", "--batch", "--spacing"}
+    | {"--width", "--device", "--jobs"},
     "simulate": _OUTPUT
     | {"--cases", "--seed", "--tracer", "--lesions", "--scanner", "--spacing", "--anatomy"}
     | {"--artefacts", "--limited", "--faithful", "--tissues"}

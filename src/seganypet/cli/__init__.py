@@ -14,7 +14,7 @@ from seganypet.errors import SegAnyPETError
 
 __all__ = ["VERBS", "build_parser", "main"]
 
-VERBS = ("segment", "suv", "info", "demo", "simulate", "train", "evaluate", "benchmark")
+VERBS = ("segment", "suv", "info", "demo", "simulate", "train", "baseline", "evaluate", "benchmark")
 """Each is a module of this package with `add_parser(subparsers)`; it imports libraries only when it runs."""
 
 _BAD_INPUT, _BUG, _INTERRUPTED, _BROKEN_PIPE = 2, 1, 130, 141

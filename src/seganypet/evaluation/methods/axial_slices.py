@@ -119,4 +119,5 @@ class Window:
     def picture(self, suv: npt.NDArray[np.generic]) -> Picture:
         """Return SUV as 8 bits, 0 black and 255 white."""
         shares = (np.asarray(suv, dtype=np.float32) - self.black) / (self.white - self.black)
-        return np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+        picture: Picture = np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+        return picture

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -44,7 +45,7 @@ class ExternalMethod:
         timeout_s: After so long a run has failed.
 
     Raises:
-        MethodError: The command is empty or cannot be parsed.
+        MethodError: The command is empty, cannot be parsed, or names no program.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ def command_of(text: str) -> list[str]:
     """Return a command and its arguments.
 
     Raises:
-        MethodError: It is empty, or its quotes do not match.
+        MethodError: It is empty, its quotes do not match, or there is no such program.
     """
     try:
         parts = shlex.split(text)
@@ -120,6 +121,8 @@ def command_of(text: str) -> list[str]:
         raise MethodError(f"command {text!r}: cannot be parsed ({error}); quote it as for a shell") from error
     if not parts:
         raise MethodError("the command is empty; give a program and its arguments")
+    if shutil.which(parts[0]) is None:
+        raise MethodError(f"{parts[0]}: no such program; give its path, or put it on the PATH")
     return parts
 
 

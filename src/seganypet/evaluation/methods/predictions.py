@@ -10,8 +10,8 @@ from seganypet.errors import ManifestError, MethodError, SegAnyPETError
 from seganypet.evaluation.methods.entry import Entry, Options
 from seganypet.evaluation.methods.interface import Prompting, Scan
 from seganypet.io import read_labels
-from seganypet.io.manifest import LABELS_NAME
 from seganypet.io.label_map import read_label_map
+from seganypet.io.manifest import LABELS_NAME
 from seganypet.prompts import Click
 from seganypet.targets import LESION, LESIONS
 from seganypet.volume import BoolArray

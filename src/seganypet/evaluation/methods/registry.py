@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Final
 
 from seganypet.errors import UsageError
-from seganypet.evaluation.methods import clinic, predictions, seeded, session
+from seganypet.evaluation.methods import (
+    clinic,
+    ct,
+    external,
+    nninteractive,
+    predictions,
+    sam,
+    seeded,
+    session,
+    vista3d,
+)
 from seganypet.evaluation.methods.entry import Entry, Options
 from seganypet.evaluation.methods.interface import Method
 from seganypet.io.run_record import sha256_of_file
@@ -21,6 +31,11 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     **clinic.ENTRIES,
     **seeded.ENTRIES,
     **predictions.ENTRIES,
+    **sam.ENTRIES,
+    **nninteractive.ENTRIES,
+    **vista3d.ENTRIES,
+    **external.ENTRIES,
+    **ct.ENTRIES,
 }
 """By the name that `--methods` takes."""
 

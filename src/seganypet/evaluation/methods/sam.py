@@ -42,6 +42,7 @@ class SliceMethod:
     """
 
     prompting: Prompting = "slice_clicks"
+    _mask: BoolArray
 
     def __init__(self, network: SliceNetwork, *, kept: int = _KEPT) -> None:
         self._network = network
@@ -57,8 +58,7 @@ class SliceMethod:
 
     def restart(self, target: str) -> BoolArray:
         """Forget all clicks, keep the scan and embeddings of its slices; return an empty mask."""
-        self._forget()
-        return self._mask
+        return self._forget()
 
     def click(self, click: Click) -> BoolArray:
         """Return the mask after one more click, which changes its slice alone."""
@@ -72,10 +72,11 @@ class SliceMethod:
         self._mask = mask
         return mask
 
-    def _forget(self) -> None:
+    def _forget(self) -> BoolArray:
         self._points: dict[int, list[Point]] = {}
         self._found: dict[int, Found] = {}
         self._mask = np.zeros(self._volume.shape, dtype=np.bool_)
+        return self._mask
 
     def _embedding(self, number: int) -> Embedding:
         """Return the embedding of a slice, computed where it is not kept."""

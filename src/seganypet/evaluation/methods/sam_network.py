@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -188,6 +190,7 @@ def _sam_model() -> Any:
         import transformers
     except ImportError as error:
         raise MethodError('SAM and MedSAM need transformers; pip install "seganypet[compare]"') from error
+    hide_broken_torchvision(transformers)
     try:
         return transformers.SamModel
     except (ImportError, RuntimeError) as error:
@@ -195,6 +198,22 @@ def _sam_model() -> Any:
             f"SAM and MedSAM: transformers cannot load its SAM ({_short(error.__cause__ or error)}); install a "
             "torchvision of the same build as torch"
         ) from error
+
+
+def hide_broken_torchvision(transformers: Any) -> None:
+    """Keep a torchvision of another torch's build out of sight: transformers stumbles over it, and SAM needs none.
+
+    PyPI's torchvision beside a CPU build of torch is such a one.
+    """
+    if sys.modules.get("torchvision") is not None:
+        return
+    try:
+        import_module("torchvision")
+    except ImportError:
+        return
+    except RuntimeError:
+        sys.modules["torchvision"] = None  # type: ignore[assignment]
+        transformers.utils.import_utils.is_torchvision_available.cache_clear()
 
 
 # What `transformers` raises on configurations and tensors that do not fit, and on damaged files.

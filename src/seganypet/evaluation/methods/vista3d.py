@@ -118,12 +118,12 @@ class ClassMethod(_Vista3D):
     @torch.inference_mode()
     def _slide(self, ids: Tensor) -> Tensor:
         """Return logits of the likeliest of several classes, [1, 1, I, J, K] on the CPU."""
-        from monai.inferers import sliding_window_inference
+        from monai.inferers.utils import sliding_window_inference
 
         def likeliest(window: Tensor) -> Tensor:
             return self._network(window, class_vector=ids).amax(dim=0, keepdim=True)  # type: ignore[no-any-return]
 
-        logits: Tensor = sliding_window_inference(
+        logits: Any = sliding_window_inference(
             self._image,
             self._window,
             1,
@@ -134,13 +134,14 @@ class ClassMethod(_Vista3D):
             sw_device=self._device,
             device="cpu",
         )
-        return logits
+        return logits  # type: ignore[no-any-return]  # of one output it is a tensor
 
 
 class PointsMethod(_Vista3D):
     """VISTA3D told by points: each changes a window around it, in what hangs together with the point."""
 
     prompting: Prompting = "clicks"
+    _logits: Tensor | None
 
     def restart(self, target: str) -> BoolArray:
         """Forget all clicks, keep the scan; return an empty mask."""
@@ -150,12 +151,13 @@ class PointsMethod(_Vista3D):
     def click(self, click: Click) -> BoolArray:
         """Return the mask after one more click."""
         self._clicks.append(click)
-        self._logits = self._answer()
-        return self._mask(self._logits)
+        logits = self._answer()
+        self._logits = logits
+        return self._mask(logits)
 
     def _forget(self) -> None:
         self._clicks: list[Click] = []
-        self._logits: Tensor | None = None
+        self._logits = None
 
     @torch.inference_mode()
     def _answer(self) -> Tensor:
@@ -164,7 +166,7 @@ class PointsMethod(_Vista3D):
 
         at = np.stack([self._grid.to_model_ijk(click.ijk) for click in self._clicks])
         inside = np.clip(np.round(at), 0, np.array(self._image.shape[2:]) - 1)
-        found = point_based_window_inferer(
+        found: Any = point_based_window_inferer(
             self._image.to(self._device),
             self._window,
             self._network,
@@ -191,7 +193,7 @@ def load_vista3d(path: Path) -> Any:
         MethodError: MONAI is not installed; the file is missing, damaged or of another network.
     """
     try:
-        from monai.networks.nets import vista3d132
+        from monai.networks.nets.vista3d import vista3d132
     except ImportError as error:
         raise MethodError(f'VISTA3D needs MONAI ({error}); pip install "seganypet[evaluate]"') from error
     tensors = _tensors(path)

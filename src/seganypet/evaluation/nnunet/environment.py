@@ -49,7 +49,7 @@ def framework(folder: Path, *, workers: int, seed: int) -> Iterator[None]:
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
-    threads, states = torch.get_num_threads(), (random.getstate(), np.random.get_state())
+    threads, states = torch.get_num_threads(), (random.getstate(), np.random.get_state())  # noqa: NPY002
     with (
         _variables(_variables_of(folder, workers)),
         torch.random.fork_rng(),
@@ -59,15 +59,22 @@ def framework(folder: Path, *, workers: int, seed: int) -> Iterator[None]:
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # of empty classes, old interfaces, and the like
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002  what the framework draws from
-        torch.manual_seed(seed)
+        reseed(seed)
         try:
             yield
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])  # noqa: NPY002
             torch.set_num_threads(threads)
+
+
+def reseed(seed: int) -> None:
+    """Set the state of all generators of random numbers that nnU-Net draws from. Inside `framework` only."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
 
 
 def _variables_of(folder: Path, workers: int) -> dict[str, str]:

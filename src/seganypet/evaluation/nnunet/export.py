@@ -92,9 +92,7 @@ def export(cohort: Cohort, raw: Path, *, jobs: int = 1, on_case: OnCase | None =
         (row, cohort.classes, _image_path(folder, "Tr", name), folder / "labelsTr" / f"{name}{ENDING}")
         for name, row in labelled.items()
     ] + [(row, None, _image_path(folder, "Ts", name), None) for name, row in cohort.test.items()]
-    done = 0
-    for _ in side_by_side(_export_case, work, jobs, called="export"):
-        done += 1
+    for done, _ in enumerate(side_by_side(_export_case, work, jobs, called="export"), start=1):
         if on_case:
             on_case(done, len(work))
     write_json({name: row.case for name, row in {**labelled, **cohort.test}.items()}, folder / "cases.json")
@@ -102,7 +100,7 @@ def export(cohort: Cohort, raw: Path, *, jobs: int = 1, on_case: OnCase | None =
     return folder
 
 
-def test_image(raw: Path, name: str) -> Path:
+def image_to_predict(raw: Path, name: str) -> Path:
     """Return where the scan to predict lies that has an identifier."""
     return _image_path(raw / DATASET, "Ts", name)
 

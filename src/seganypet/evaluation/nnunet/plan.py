@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seganypet.evaluation.nnunet.export import DATASET, ENDING, Cohort, OnCase
+from seganypet.evaluation.nnunet.fingerprint import write_fingerprint
 from seganypet.evaluation.nnunet.settings import Settings, legal_patch
 from seganypet.io import write_json
 from seganypet.io.side_by_side import side_by_side
@@ -20,7 +21,7 @@ _FEWEST_VOXELS: Final = 4
 _UNLIMITED: Final = 999999
 
 
-def plan(cohort: Cohort, settings: Settings, preprocessed: Path, *, jobs: int) -> dict[str, Any]:
+def plan(cohort: Cohort, settings: Settings, raw: Path, preprocessed: Path, *, jobs: int) -> dict[str, Any]:
     """Return nnU-Net's plans for the exported cohort, changed as the settings want; write them.
 
     Inside `framework` only.
@@ -28,17 +29,15 @@ def plan(cohort: Cohort, settings: Settings, preprocessed: Path, *, jobs: int) -
     Args:
         cohort: What was exported.
         settings: Patch, batch, spacing and width; what is None stays nnU-Net's choice.
-        preprocessed: nnU-Net's folder of preprocessed data sets.
+        raw: nnU-Net's folder of raw data sets.
+        preprocessed: Its folder of preprocessed ones.
         jobs: Processes side by side.
     """
-    from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import (
-        DatasetFingerprintExtractor,
-    )
     from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 
     folder = preprocessed / DATASET
     shutil.rmtree(folder, ignore_errors=True)  # nnU-Net keeps what it finds
-    DatasetFingerprintExtractor(DATASET, num_processes=jobs).run(overwrite_existing=True)
+    write_fingerprint((*cohort.training, *cohort.validation), raw / DATASET, folder, jobs=jobs)
     spacing = None if settings.spacing_mm is None else [float(mm) for mm in reversed(settings.spacing_mm)]
     plans: dict[str, Any] = ExperimentPlanner(DATASET, overwrite_target_spacing=spacing).plan_experiment()
     _change(plans["configurations"][CONFIGURATION], settings, plans["transpose_forward"])

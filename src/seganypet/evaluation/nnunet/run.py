@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from seganypet.errors import OutputError, SegAnyPETError, UsageError
-from seganypet.evaluation.nnunet.environment import framework, require_framework
-from seganypet.evaluation.nnunet.export import DATASET, Cohort, cohort_of, export, test_image, upright
+from seganypet.errors import OutputError, UsageError
+from seganypet.evaluation.nnunet.environment import framework, require_framework, reseed
+from seganypet.evaluation.nnunet.export import DATASET, Cohort, cohort_of, export, image_to_predict, upright
 from seganypet.evaluation.nnunet.plan import CONFIGURATION, PLANS, fold_of, plan, preprocess
 from seganypet.evaluation.nnunet.predict import Predictor
 from seganypet.evaluation.nnunet.settings import Settings
@@ -83,8 +85,8 @@ def run_baseline(
         "plan": run.once("plan", run.plan),
         "train": run.once("train", run.train),
     }
-    steps["predict"] = run.once("predict", run.predict)
     outputs = [folder / f"{row.case}.nii.gz" for row in cohort.test.values()] + [folder / LABELS_NAME]
+    steps["predict"] = run.once("predict", run.predict, again=not all(path.exists() for path in outputs))
     record = run_record(
         options.command,
         [manifest, manifest.with_name(LABELS_NAME)],
@@ -110,16 +112,16 @@ class _Run:
         self, cohort: Cohort, folder: Path, settings: Settings, options: BaselineOptions, device: str
     ) -> None:
         self._cohort, self._settings, self._options, self._device = cohort, settings, options, device
-        self._folder, self._work = folder, folder / WORK_NAME
+        self._tell = _past_redirections(options.tell)
+        self._folder, self._work = folder, (folder / WORK_NAME).absolute()
         self._raw, self._preprocessed = self._work / "raw", self._work / "preprocessed"
         self._trainer: Any = None
 
-    def once(self, name: str, step: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Return what a step tells of itself; do it unless that was done before."""
+    def once(self, name: str, step: Callable[[], dict[str, Any]], *, again: bool = False) -> dict[str, Any]:
+        """Return what a step tells of itself; do it unless that was done before, or again."""
         marker = self._work / f"{name}.json"
-        if marker.exists():
-            told: dict[str, Any] = json.loads(marker.read_text(encoding="utf-8"))
-            return told
+        if marker.exists() and not again:
+            return _read(marker)
         began = time.monotonic()
         told = step()
         told["seconds"] = round(time.monotonic() - began, 1)
@@ -136,7 +138,7 @@ class _Run:
         """Plan and preprocess."""
         jobs = self._options.jobs
         with framework(self._work, workers=1, seed=self._settings.seed):
-            plans = plan(self._cohort, self._settings, self._preprocessed, jobs=jobs)
+            plans = plan(self._cohort, self._settings, self._raw, self._preprocessed, jobs=jobs)
             preprocess(
                 self._cohort,
                 self._raw,
@@ -152,8 +154,10 @@ class _Run:
     def train(self) -> dict[str, Any]:
         """Train, on from the last epoch's checkpoint if there is one."""
         with self._framework():
-            trainer = self._new_trainer("latest")
-            trainer.run_training()
+            trainer = self._new_trainer()
+            if not self._checkpoint(trainer, "final").exists():
+                reseed(self._settings.seed + trainer.current_epoch)
+                trainer.run_training()
         parameters = sum(p.numel() for p in trainer.network.parameters())
         self._trainer = trainer
         return {
@@ -168,13 +172,15 @@ class _Run:
         """Predict the scans that have no prediction yet; then say what its numbers mean."""
         tell = self._counting("predicted")
         with self._framework():
-            predictor = Predictor(self._trainer or self._new_trainer("final"))
+            trainer = self._trainer or self._new_trainer()
+            _require(self._checkpoint(trainer, "final"))
+            predictor = Predictor(trainer)
         for done, (name, row) in enumerate(self._cohort.test.items(), start=1):
             path = self._folder / f"{row.case}.nii.gz"
             if not path.exists():
                 volume = read_volume(row.image)
                 with self._framework():
-                    classes = predictor.label_map(test_image(self._raw, name))
+                    classes = predictor.label_map(image_to_predict(self._raw, name))
                 write_label_map(upright(volume).invert(classes), volume, path)
             tell(done, len(self._cohort.test))
         write_json(self._cohort.classes.targets, self._folder / LABELS_NAME)
@@ -183,8 +189,8 @@ class _Run:
     def _framework(self) -> Any:
         return framework(self._work, workers=self._options.jobs - 1, seed=self._settings.seed)
 
-    def _new_trainer(self, checkpoint: str) -> Any:
-        """Return a trainer with the network of a checkpoint, if there is one."""
+    def _new_trainer(self) -> Any:
+        """Return a trainer in the state of its last checkpoint, if there is one."""
         import torch
 
         plans = _read(self._preprocessed / DATASET / PLANS)
@@ -195,21 +201,40 @@ class _Run:
         )
         names = self._cohort.classes.targets
         mirroring = not any(name.endswith(_SIDES) for name in names)
-        trainer.configure(self._settings, mirroring=mirroring, tell=self._options.tell)
+        trainer.configure(self._settings, mirroring=mirroring, tell=self._tell)
         trainer.initialize()
-        path = Path(trainer.output_folder) / f"checkpoint_{checkpoint}.pth"
-        if path.exists():
-            trainer.load_checkpoint(str(path))
+        found = [path for name in ("final", "latest") if (path := self._checkpoint(trainer, name)).exists()]
+        if found:
+            trainer.load_checkpoint(str(found[0]))
         return trainer
 
+    def _checkpoint(self, trainer: Any, name: str) -> Path:
+        return Path(trainer.output_folder) / f"checkpoint_{name}.pth"
+
     def _counting(self, what: str) -> Callable[[int, int], None]:
-        tell = self._options.tell
+        return lambda done, of: self._tell(f"{what} {done} of {of}")
 
-        def count(done: int, of: int) -> None:
-            if tell:
-                tell(f"{what} {done} of {of}")
 
-        return count
+def _past_redirections(tell: Tell | None) -> Tell:
+    """Return a function that tells, whatever standard output and error are redirected to by then."""
+    output, errors = sys.stdout, sys.stderr
+
+    def tell_past(text: str) -> None:
+        if tell is not None:
+            with redirect_stdout(output), redirect_stderr(errors):
+                tell(text)
+
+    return tell_past
+
+
+def _require(path: Path) -> None:
+    """Refuse to predict with a network that is not there.
+
+    Raises:
+        OutputError: It has gone.
+    """
+    if not path.exists():
+        raise OutputError(f"{path}: is not there any more; choose a new folder")
 
 
 def _claim(folder: Path, manifest: Path, settings: Settings) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seganypet.errors import UsageError
-from seganypet.evaluation.nnunet.stunet import SIZES
+from seganypet.evaluation.nnunet.stunet import SIZES, size_of
 
 Patch = tuple[int, int, int]
 Spacing = tuple[float, float, float]
@@ -86,8 +86,10 @@ class Settings:
     def _check_width(self) -> None:
         multiple = _WIDTH_MULTIPLES[self.network]
         widths = [size.width for size in SIZES.values()]
-        if self.network == "stunet" and self.channels not in widths:
-            raise UsageError(f"width is {self.width}; stunet has {', '.join(str(n) for n in widths)}")
+        if self.network == "stunet" and size_of(self.channels) is None:
+            raise UsageError(
+                f"width is {self.width}; stunet has {', '.join(str(n) for n in widths)}, or less"
+            )
         if self.channels % multiple:
             raise UsageError(f"width is {self.width}; {self.network} takes multiples of {multiple}")
 

@@ -49,6 +49,17 @@ SIZES: Final[Mapping[str, Size]] = {
 """The paper's four."""
 
 
+def size_of(width: int) -> Size | None:
+    """Return the paper's size of a width, or a smaller one of our own for CPUs, or None where there is neither.
+
+    Args:
+        width: Channels at full resolution.
+    """
+    if width < SIZES["small"].width:
+        return Size(width=width, depth=SIZES["small"].depth)
+    return next((size for size in SIZES.values() if size.width == width), None)
+
+
 def strides_for(patch: Sequence[int]) -> tuple[Strides, ...]:
     """Return by how much each of the five stages after the first reduces the resolution, axis by axis.
 

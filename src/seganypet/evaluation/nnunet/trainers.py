@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seganypet.evaluation.nnunet.settings import Settings
-from seganypet.evaluation.nnunet.stunet import SIZES, STUNet, strides_for
+from seganypet.evaluation.nnunet.stunet import STUNet, size_of, strides_for
 
 Tell = Callable[[str], None]
 
@@ -98,7 +98,7 @@ class BudgetedTrainer(_TrainerBase):  # type: ignore[misc]
         """Whether another epoch of average length would end more than half of it late."""
         if self.settings.minutes is None or self.current_epoch == 0:
             return False
-        return self.spent_s * (1 + 0.5 / self.current_epoch) > 60 * self.settings.minutes
+        return bool(self.spent_s * (1 + 0.5 / self.current_epoch) > 60 * self.settings.minutes)
 
     def _run_epoch(self) -> None:
         import torch
@@ -149,7 +149,8 @@ class STUNetTrainer(BudgetedTrainer):
         enable_deep_supervision: bool = True,
     ) -> Any:
         """Return the network."""
-        size = next(size for size in SIZES.values() if size.width == self.settings.channels)
+        size = size_of(self.settings.channels)
+        assert size is not None, "settings with a width that there is not"
         strides = strides_for(configuration_manager.patch_size)
         network = STUNet(inputs=num_input_channels, classes=num_output_channels, size=size, strides=strides)
         network.decoder.deep_supervision = enable_deep_supervision

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from seganypet.evaluation.report import notes
 from seganypet.evaluation.report.clicks_to_reach import GOALS, clicks_to_reach
@@ -49,8 +50,8 @@ def reach_table(results: Results) -> Table | None:
                 for goal in GOALS:
                     reached = clicks_to_reach(of, goal, most)
                     cells.append(number_cell(reached.clicks, "number", expected=len(part.targets())))
-                    never = number_cell(reached.never, "share")
-                    cells.append(Cell(text=never.text, value=never.value))
+                    never = number_cell(reached.never, "share", expected=len(part.targets()))
+                    cells.append(replace(never, interval="", low=None, high=None))
                 rows.append(Row(group=title, cells=tuple(cells)))
     if not most or not rows:
         return None

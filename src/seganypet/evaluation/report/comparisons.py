@@ -88,13 +88,13 @@ def signed_rank(differences: FloatArray) -> float:
 
 def _of_domain(results: Results, domain: str, reference: str, clicks: Sequence[int]) -> Iterator[Comparison]:
     part = results.domain(domain)
-    for method in results.methods:
-        if method == reference:
-            continue
-        alone = results.automatic(method) and results.automatic(reference)
-        for click in (0,) if alone else clicks:
-            group = AUTOMATIC if alone else points(click)
-            yield _compared(part.after(method, click), part.after(reference, click), domain, group, method)
+    others = [method for method in results.methods if method != reference]
+    alone = {m for m in others if results.automatic(m) and results.automatic(reference)}
+    for click in (*clicks, 0):
+        for method in others:
+            if (method in alone) == (click == 0):
+                ours, theirs = part.after(method, click), part.after(reference, click)
+                yield _compared(ours, theirs, domain, points(click) if click else AUTOMATIC, method)
 
 
 def _compared(ours: pd.DataFrame, theirs: pd.DataFrame, domain: str, group: str, method: str) -> Comparison:

@@ -23,8 +23,9 @@ nav a { color: #005a8e; margin-right: 1rem; white-space: nowrap; }
 .scroll { overflow-x: auto; margin: 1.5rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding-bottom: .4rem; }
-th, td { padding: .25rem .7rem; text-align: right; vertical-align: top; }
-th.text, td.text { text-align: left; max-width: 34rem; overflow-wrap: anywhere; }
+th, td { padding: .25rem .6rem; text-align: right; vertical-align: top; }
+th.text, td.text { text-align: left; min-width: 6.5rem; max-width: 34rem; overflow-wrap: break-word; }
+td.text:first-child, th.text:first-child { position: sticky; left: 0; background: #fff; }
 thead th { border-top: 2px solid #1b1f24; border-bottom: 1px solid #1b1f24; vertical-align: bottom; }
 tbody:last-of-type tr:last-child > * { border-bottom: 2px solid #1b1f24; }
 tr.group th { text-align: left; font-weight: 400; font-style: italic; background: #f0f3f6; }
@@ -35,6 +36,7 @@ figure img { max-width: 100%; height: auto; }
 figcaption { color: #424a53; font-size: .9rem; max-width: 60rem; }
 section.foreign { background: #fff6e0; border: 2px dashed #b36b00; padding: 0 1.2rem 1.2rem; margin-top: 2.5rem; }
 section.foreign h2 { border-color: #b36b00; }
+section.foreign .text:first-child { background: #fff6e0; }
 section.foreign tr.group th { background: #fbe8bf; }
 @media print { body { max-width: none; padding: 0; } .scroll { overflow: visible; } }
 """.strip()

@@ -63,7 +63,7 @@ _COSTS: Final = (
     Column(head="start of a case, s", value="start_s", style="number", better="lower"),
     Column(head="first click, s", value="first_click_s", style="number", better="lower"),
     Column(head="each later click, s", value="later_click_s", style="number", better="lower"),
-    Column(head="prompts", value="points", style="number", better=""),
+    Column(head="prompts", value="points", style="count", better=""),
 )
 
 

@@ -16,7 +16,7 @@ MEANS: Final = (
 MEDIANS: Final = (
     "Median, in brackets the quartiles, over targets; draws of clicks of one target are averaged first."
 )
-BEST: Final = "Bold: the best of its column among the methods with the same number of points."
+BEST: Final = "Bold: the best of its column among the methods of its group."
 OVERLAP_OF_EMPTY: Final = (
     "Empty masks: where mask and reference are both empty, Dice and surface Dice are 1; where only one is, they "
     "are 0."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from seganypet.evaluation.report import notes
 from seganypet.evaluation.report.prompting import settings
@@ -17,9 +17,6 @@ from seganypet.evaluation.report.published import (
 )
 from seganypet.evaluation.report.results import Results, mean_of, median_of
 from seganypet.evaluation.report.table import Cell, Row, Table, number_cell, text_cell
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HEADING: Final = "Published, on other data: not comparable"
 _OURS: Final = "this report, on its own data"
@@ -103,8 +100,8 @@ def _ours(results: Results, targets: Sequence[str], clicks: Sequence[int], metri
     for setting in settings(_common(results, targets), clicks):
         cells = []
         for target in targets:
-            rows: pd.DataFrame = setting.rows[setting.rows["target"] == TARGETS.get(target, "")]
-            cells.append(number_cell(summary(rows, metric.column), "percent"))
+            rows = setting.rows[setting.rows["target"] == TARGETS.get(target)]
+            cells.append(number_cell(summary(rows, metric.column), "percent") if len(rows) else Cell())
         yield Row(group=_OURS, cells=(text_cell(setting.method), text_cell(setting.prompt), *cells))
 
 

@@ -11,8 +11,15 @@ from seganypet.evaluation.report.statistics import Estimate
 
 MISSING: Final = "–"
 Better = Literal["higher", "lower", "nearer 0", ""]
-Style = Literal["percent", "signed", "number", "share", "change"]
-_FACTORS: Final[Mapping[Style, int]] = {"percent": 100, "signed": 1, "number": 1, "share": 100, "change": 100}
+Style = Literal["percent", "signed", "number", "count", "share", "change"]
+_FACTORS: Final[Mapping[Style, int]] = {
+    "percent": 100,
+    "signed": 1,
+    "number": 1,
+    "count": 1,
+    "share": 100,
+    "change": 100,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +105,7 @@ def number_cell(found: Estimate, style: Style, *, expected: int = 0) -> Cell:
     Args:
         found: The estimate.
         style: "percent", of a share, as the papers print Dice; "change", the same with its sign; "share", without
-            decimals; "signed", of what is in per cent already; "number", three digits.
+            decimals; "signed", of what is in per cent already; "number", three digits; "count", whole if it is.
         expected: Of how many targets it should be; 0 if any number is right.
     """
     if math.isnan(found.value):
@@ -129,6 +136,8 @@ def formatted(value: float, style: Style) -> str:
     if style == "number":
         decimals = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
         text = f"{value:.{decimals}f}"
+    elif style == "count":
+        text = f"{value:.1f}".removesuffix(".0")
     elif style == "share":
         text = f"{value * _FACTORS[style]:.0f}"
     else:
@@ -142,7 +151,8 @@ def formatted(value: float, style: Style) -> str:
 def with_best(rows: Iterable[Row], better: Sequence[Better]) -> tuple[Row, ...]:
     """Return rows with the best of each column and group marked: what is shown alike is best alike.
 
-    Numbers of fewer targets than others' are left out; where less than two can be compared, none is best.
+    Numbers of fewer targets than others' are left out; where less than two can be compared, or all are alike, none is
+    best.
 
     Args:
         rows: The rows.
@@ -155,6 +165,8 @@ def with_best(rows: Iterable[Row], better: Sequence[Better]) -> tuple[Row, ...]:
             cells = {n: marked[n].cells[column] for n in places}
             rivals = {n: _rank(cell, direction) for n, cell in cells.items() if _comparable(cell)}
             if not direction or len(rivals) < 2:
+                continue
+            if len({cells[n].text for n in rivals}) == 1:
                 continue
             best = cells[min(rivals, key=lambda n: rivals[n])].text
             for n in rivals:

@@ -14,7 +14,7 @@ import pytest
 
 from seganypet.errors import MethodError
 from seganypet.evaluation.methods.entry import Options
-from seganypet.evaluation.methods.external import ENTRIES, ExternalMethod, command_of
+from seganypet.evaluation.methods.external import ENTRIES, ExternalMethod, command_of, run_command
 from seganypet.evaluation.methods.interface import Scan
 from seganypet.prompts import Click
 from seganypet.volume import Volume
@@ -166,10 +166,14 @@ def test_refuses_to_wait_for_ever_and_ends_what_was_started(program, scan, tmp_p
     assert not late.exists()
 
 
-def test_refuses_a_program_that_is_not_there(scan):
-    method = started("/nowhere/program --x", scan)
-    with pytest.raises(MethodError, match=r"/nowhere/program: cannot be started .*check the command"):
-        method.click(Click((1, 2, 3)))
+def test_refuses_a_program_that_is_not_there():
+    with pytest.raises(MethodError, match=r"/nowhere/program: no such program; give its path"):
+        ExternalMethod("/nowhere/program --x")
+
+
+def test_refuses_a_program_that_cannot_be_started(tmp_path):
+    with pytest.raises(MethodError, match=r"gone: cannot be started .*check the command"):
+        run_command([str(tmp_path / "gone")], timeout_s=1)
 
 
 @pytest.mark.parametrize(("text", "match"), [("  ", "is empty"), ("run 'it", "cannot be parsed")])
@@ -182,4 +186,4 @@ def test_refuses_a_command_that_is_none(text, match):
     ("name", "prompting"), [("segvol", "clicks"), ("sat", "target"), ("command", "clicks")]
 )
 def test_entries(name, prompting):
-    assert ENTRIES[name].build("program", Options()).prompting == prompting
+    assert ENTRIES[name].build(shlex.quote(sys.executable), Options()).prompting == prompting

@@ -156,6 +156,30 @@ def test_a_new_scan_forgets_the_last(model):
     assert method.click(Click((5, 5, 5))).shape == (12, 14, 16)
 
 
+def test_what_it_draws_is_the_same_each_time_and_nobody_elses():
+    class Drawing:
+        def set_image(self, image):
+            self.drawn = []
+
+        def set_target_buffer(self, buffer): ...
+
+        def _finish_preprocessing_and_initialize_interactions(self): ...
+
+        def add_point_interaction(self, at, include_interaction):
+            self.drawn.append(np.random.rand())  # noqa: NPY002
+
+    session = Drawing()
+    method = NnInteractiveMethod(session)
+    method.start(Scan(case="a", volume=Volume(suv(), AFFINE)))
+    np.random.seed(5)  # noqa: NPY002
+    expected = np.random.rand()  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
+    method.click(Click((1, 1, 1)))
+    method.click(Click((2, 2, 2)))
+    assert session.drawn[0] == session.drawn[1]
+    assert np.random.rand() == expected  # noqa: NPY002
+
+
 def test_names_the_system_when_it_fails(model):
     session = load_session(model, CPU)
     session.network = torch.nn.Conv3d(3, 2, 1)
