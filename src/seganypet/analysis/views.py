@@ -47,7 +47,7 @@ class Hanging:
     @classmethod
     def of(cls, volume: Volume) -> Hanging:
         """Return the hanging of a volume."""
-        axes, flips = _nearest_axes(volume.affine)
+        axes, flips = nearest_axes(volume.affine)
         x, y, z = axes
         return cls(
             axes,
@@ -142,7 +142,7 @@ def body_box(hung: npt.NDArray[np.float32], *, above_suv: float = 0.3, share: fl
     return box
 
 
-def _nearest_axes(affine: Affine) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+def nearest_axes(affine: Affine) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
     """Return the native axes nearest to left, posterior and inferior, and whether they run backwards."""
     # RAS+ to left, posterior, inferior: the negative of all three.
     cosines = -affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)

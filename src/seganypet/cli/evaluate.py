@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seganypet.cli.messages import progress_bar, progress_lines, say, table
+from seganypet.cli.messages import progress, progress_bar, progress_lines, say, table
 from seganypet.cli.parsing import count
 
 if TYPE_CHECKING:
     from seganypet.evaluation.config import EvaluationConfig
     from seganypet.evaluation.results import Results
     from seganypet.evaluation.run import EvaluationRun
+    from seganypet.io import ManifestRow
 
 _RECORD = "evaluation.json"
 # Known here so that --help imports nothing; the same as `prompts.CLICK_POLICIES`, which a test holds it to.
@@ -174,9 +175,9 @@ def run(arguments: argparse.Namespace) -> int:
         rows = evaluate(wanted, bar or progress_lines("evaluating"))
     autopet = wanted.config.scheme == "autopet"
     results = read_results(wanted.folder, rows, wanted.methods, autopet=autopet)
-    outputs = write_results(wanted.folder, results)
+    outputs = [*write_results(wanted.folder, results), *_write_report(arguments, wanted, rows, results)]
     _write_record(arguments, wanted, outputs, started)
-    _report(results, wanted.config)
+    _print_means(results, wanted.config)
     for path in (*outputs, wanted.folder / _RECORD):
         say(f"wrote {path}")
     return 0
@@ -239,6 +240,50 @@ class _ListMethods(argparse.Action):
         parser.exit()
 
 
+def _write_report(
+    arguments: argparse.Namespace, wanted: EvaluationRun, rows: Sequence[ManifestRow], results: Results
+) -> list[Path]:
+    """Write the report with its tables and figures; return where it is."""
+    from dataclasses import asdict
+
+    from seganypet.evaluation.report import write_report
+    from seganypet.evaluation.report.results import PAPERS_ORGANS
+    from seganypet.evaluation.worst import worst_cases
+    from seganypet.io import read_labels
+
+    config, first = wanted.config, wanted.methods[0]
+    titles = {method.label: method.title for method in wanted.methods}
+    per_case, costs, skipped = (
+        frame.assign(method=frame["method"].map(titles))
+        for frame in (results.per_case, results.costs, results.skipped)
+    )
+    last = results.per_case[results.per_case["method"] == first.label]["click"].max()
+    with progress("writing the report"):
+        worst = None
+        if last == last:  # NaN where the first method has done nothing
+            labels = read_labels(wanted.manifest)
+            worst = worst_cases(
+                wanted.folder, rows, labels, results.per_case, first.label, int(last), title=first.title
+            )
+        write_report(
+            wanted.folder,
+            per_case,
+            costs,
+            skipped.to_dict("records"),
+            clicks=config.clicks,
+            seen=PAPERS_ORGANS if arguments.seen is None else arguments.seen,
+            reference_method=first.title,
+            title=f"Evaluation on {wanted.manifest.parent.name}",
+            settings={
+                **asdict(config),
+                "methods": {f"{m.title}": m.fingerprint() for m in wanted.methods},
+                "threads": wanted.threads,
+            },
+            worst=worst,
+        )
+    return [wanted.folder / "report.md", wanted.folder / "report.html"]
+
+
 def _write_record(
     arguments: argparse.Namespace, wanted: EvaluationRun, outputs: list[Path], started: datetime
 ) -> None:
@@ -253,7 +298,7 @@ def _write_record(
     write_json(record, wanted.folder / _RECORD)
 
 
-def _report(results: Results, config: EvaluationConfig) -> None:
+def _print_means(results: Results, config: EvaluationConfig) -> None:
     """Print the mean Dice of each target after each number of clicks, method by method."""
     rows = [["target", "method", *(f"{n} click{'s'[: n > 1]}" for n in config.clicks), "n"]]
     for (target, method), found in results.per_case.groupby(["target", "method"], sort=False):

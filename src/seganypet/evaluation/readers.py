@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from seganypet.analysis.views import nearest_axes
 from seganypet.errors import ImageValueError
 from seganypet.prompts import Click, ClickPolicy, next_click
 from seganypet.volume import Affine, BoolArray
@@ -144,9 +145,8 @@ class RecordedReader:
 
 
 def axial_axis(affine: Affine) -> int:
-    """Return the array's axis along which axial slices follow each other: that closest to the body's length."""
-    along = np.abs(affine[2, :3]) / np.linalg.norm(affine[:3, :3], axis=0)
-    return int(along.argmax())
+    """Return the array's axis along which axial slices follow each other."""
+    return nearest_axes(affine)[0][2]
 
 
 def _slice(mask: BoolArray, axis: int, number: int) -> BoolArray:

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from seganypet.analysis.views import Hanging
 from seganypet.evaluation.methods.axial_slices import AxialView, Picture, Window
 from seganypet.evaluation.methods.entry import Entry, Options
 from seganypet.evaluation.methods.interface import Prompting, Scan
@@ -51,7 +52,7 @@ class SliceMethod:
     def start(self, scan: Scan) -> None:
         """Take a scan; forget all clicks."""
         self._volume = scan.volume
-        self._view = AxialView.of(scan.volume.affine, scan.volume.shape)
+        self._view = AxialView(Hanging.of(scan.volume))
         self._window = Window.of(scan.volume.array)
         self._embeddings: OrderedDict[int, Embedding] = OrderedDict()
         self._forget()

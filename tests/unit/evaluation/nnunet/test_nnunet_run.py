@@ -151,8 +151,9 @@ class Brightness(torch.nn.Module):
     """Says class 1 where a scan is brighter than average, else class 0."""
 
     def forward(self, image):
-        never = torch.full_like(image, -9)
-        return torch.cat([-image, image, never, never, never], dim=1)
+        never = torch.full_like(image, -1000)
+        bright = 100 * image  # as nnU-Net weighs a scan's corners with 6e-8, in half precision
+        return torch.cat([-bright, bright, never, never, never], dim=1)
 
 
 def test_predictions_lie_where_the_scan_is(baseline, manifest):
@@ -163,8 +164,10 @@ def test_predictions_lie_where_the_scan_is(baseline, manifest):
             image_to_predict(work / "raw", "case_00004")
         )
     found = upright(volume).invert(classes)
-    wrong = found != (volume.array > volume.array.mean())
-    assert wrong.mean() < 0.001  # half precision, where a voxel is average
+    above = volume.array - volume.array.mean()
+    clear = np.abs(above) > 0.02
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(found[clear], above[clear] > 0)
 
 
 def test_classes_are_nnunet_s_own(baseline):
