@@ -40,6 +40,15 @@ def test_writes_tables_and_a_record_of_the_run(manifest, tmp_path, capsys):
     assert f"wrote {tmp_path / 'run' / 'per_case.csv'}" in out
 
 
+def test_writes_the_report_with_the_methods_names(manifest, tmp_path):
+    assert called(manifest, tmp_path / "run", "--clicks", "1", "--seen", "liver") == 0
+    report = (tmp_path / "run" / "report.md").read_text()
+    assert report.startswith("# Evaluation on data\n")
+    assert "41 % of SUVmax" in report
+    assert (tmp_path / "run" / "figures" / "worst_cases.png").stat().st_size > 10_000
+    assert "<img" in (tmp_path / "run" / "report.html").read_text()
+
+
 def test_autopet_s_scheme_writes_its_scores(manifest, tmp_path):
     assert called(manifest, tmp_path / "run", "--scheme", "autopet") == 0
     scores = pd.read_csv(tmp_path / "run" / "autopet.csv")

@@ -109,7 +109,8 @@ def cost_table(results: Results) -> Table | None:
         return None
     targets = costs[TARGET].drop_duplicates()
     below = (
-        "Median, in brackets the quartiles, over targets; of the memory the highest peak. Bold: the lowest.",
+        "Median, in brackets the quartiles, over targets; of the memory the highest peak of the process, Python and "
+        "libraries included. Bold: the lowest.",
         f"n: {notes.plural(targets['case'].nunique(), 'case')}, {notes.plural(len(targets), 'target')}, of each method "
         "those that it answered.",
         notes.left_out(results),
