@@ -110,19 +110,34 @@ def upright(volume: Volume) -> Orientation:
     return canonical_orientation(volume.affine, volume.shape)
 
 
+def write_upright(volume: Volume, path: Path) -> Volume:
+    """Write a scan turned for nnU-Net, and return it as it was written.
+
+    Oblique and sheared grids are more than nnU-Net's reader takes: only the voxel sizes remain of the grid.
+
+    Args:
+        volume: The scan.
+        path: A .nii.gz file.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    orientation = upright(volume)
+    i, j, k = (volume.spacing_mm[axis] for axis in orientation.axes)
+    turned = Volume(np.ascontiguousarray(orientation.apply(volume.array)), np.diag([i, j, k, 1.0]))
+    write_volume(turned, path)
+    return turned
+
+
 def _export_case(row: ManifestRow, classes: Classes | None, image: Path, labels: Path | None) -> None:
     """Write scan and classes of a case; without classes the scan alone."""
     try:
         volume = read_volume(row.image)
-        orientation = upright(volume)
-        # Oblique and sheared grids are more than nnU-Net's reader takes: only the voxel sizes count.
-        i, j, k = (volume.spacing_mm[axis] for axis in orientation.axes)
-        turned = Volume(np.ascontiguousarray(orientation.apply(volume.array)), np.diag([i, j, k, 1.0]))
+        orientation, turned = upright(volume), write_upright(volume, image)
         if classes is not None and labels is not None:
             organs = read_label_map(row.reference, like=volume) if row.reference and classes.parts else None
             lesions = read_label_map(row.lesions, like=volume) if row.lesions and classes.lesion else None
             write_label_map(orientation.apply(classes.label_map(organs, lesions)), turned, labels)
-        write_volume(turned, image)
     except SegAnyPETError as error:
         raise type(error)(f"case {row.case!r}: {error}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -155,7 +155,7 @@ class _Run:
         """Train, on from the last epoch's checkpoint if there is one."""
         with self._framework():
             trainer = self._new_trainer()
-            if not self._checkpoint(trainer, "final").exists():
+            if not checkpoint_of(trainer, "final").exists():
                 reseed(self._settings.seed + trainer.current_epoch)
                 trainer.run_training()
         parameters = sum(p.numel() for p in trainer.network.parameters())
@@ -173,7 +173,7 @@ class _Run:
         tell = self._counting("predicted")
         with self._framework():
             trainer = self._trainer or self._new_trainer()
-            _require(self._checkpoint(trainer, "final"))
+            _require(checkpoint_of(trainer, "final"))
             predictor = Predictor(trainer)
         for done, (name, row) in enumerate(self._cohort.test.items(), start=1):
             path = self._folder / f"{row.case}.nii.gz"
@@ -190,29 +190,64 @@ class _Run:
         return framework(self._work, workers=self._options.jobs - 1, seed=self._settings.seed)
 
     def _new_trainer(self) -> Any:
-        """Return a trainer in the state of its last checkpoint, if there is one."""
-        import torch
-
-        plans = _read(self._preprocessed / DATASET / PLANS)
-        dataset = _read(self._raw / DATASET / "dataset.json")
-        plans["continue_training"] = False  # only asked for by loggers that are off
-        trainer = trainer_class(self._settings.network)(
-            plans, CONFIGURATION, fold_of(self._cohort), dataset, torch.device(self._device)
-        )
-        names = self._cohort.classes.targets
-        mirroring = not any(name.endswith(_SIDES) for name in names)
-        trainer.configure(self._settings, mirroring=mirroring, tell=self._tell)
-        trainer.initialize()
-        found = [path for name in ("final", "latest") if (path := self._checkpoint(trainer, name)).exists()]
-        if found:
-            trainer.load_checkpoint(str(found[0]))
-        return trainer
-
-    def _checkpoint(self, trainer: Any, name: str) -> Path:
-        return Path(trainer.output_folder) / f"checkpoint_{name}.pth"
+        targets = self._cohort.classes.targets
+        fold = fold_of(self._cohort)
+        return trainer_of(self._work, self._settings, targets, fold, self._device, tell=self._tell)
 
     def _counting(self, what: str) -> Callable[[int, int], None]:
         return lambda done, of: self._tell(f"{what} {done} of {of}")
+
+
+def trainer_of(
+    work: Path,
+    settings: Settings,
+    targets: Iterable[str],
+    fold: int | str,
+    device: str,
+    *,
+    tell: Tell | None = None,
+) -> Any:
+    """Return a trainer in the state of its last checkpoint, if there is one. Inside `framework` only.
+
+    Args:
+        work: nnU-Net's folders, planned.
+        settings: Of the baseline.
+        targets: Names of what is segmented.
+        fold: nnU-Net's name of the split.
+        device: "cpu" or "cuda".
+        tell: Told a line after every epoch.
+    """
+    import torch
+
+    plans = _read(work / "preprocessed" / DATASET / PLANS)
+    dataset = _read(work / "raw" / DATASET / "dataset.json")
+    plans["continue_training"] = False  # only asked for by loggers that are off
+    trainer = trainer_class(settings.network)(plans, CONFIGURATION, fold, dataset, torch.device(device))
+    trainer.configure(settings, mirroring=not any(name.endswith(_SIDES) for name in targets), tell=tell)
+    trainer.initialize()
+    found = [path for name in ("final", "latest") if (path := checkpoint_of(trainer, name)).exists()]
+    if found:
+        trainer.load_checkpoint(str(found[0]))
+    return trainer
+
+
+def checkpoint_of(trainer: Any, name: str) -> Path:
+    """Return where a trainer's checkpoint "final" or "latest" lies."""
+    return Path(trainer.output_folder) / f"checkpoint_{name}.pth"
+
+
+def settings_of(folder: Path) -> Settings:
+    """Return what a folder's baseline was trained with.
+
+    Raises:
+        OutputError: It is no baseline's, or damaged.
+    """
+    content = _read(folder / WORK_NAME / _SETTINGS).get("settings", {})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+    try:
+        return Settings(**values)
+    except (TypeError, UsageError) as error:
+        raise OutputError(f"{folder / WORK_NAME / _SETTINGS}: cannot be used ({error})") from error
 
 
 def _past_redirections(tell: Tell | None) -> Tell:

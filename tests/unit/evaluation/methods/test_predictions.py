@@ -10,7 +10,7 @@ import pytest
 import small_cohorts
 from seganypet.errors import MethodError
 from seganypet.evaluation.methods.interface import Scan
-from seganypet.evaluation.methods.predictions import PredictionsMethod
+from seganypet.evaluation.methods.predictions import predictions
 from seganypet.io import read_volume
 from seganypet.prompts import Click
 
@@ -29,7 +29,7 @@ def scan(tmp_path, case: str = "a") -> Scan:
 
 
 def test_gives_the_mask_of_the_name(folder, tmp_path):
-    method = PredictionsMethod(folder)
+    method = predictions(folder)
     method.start(scan(tmp_path))
     assert np.array_equal(method.restart("liver"), small_cohorts.organs() == 1)
     assert np.array_equal(method.restart("kidneys"), small_cohorts.organs() >= 2)
@@ -38,21 +38,21 @@ def test_gives_the_mask_of_the_name(folder, tmp_path):
 
 @pytest.mark.parametrize("target", ["spleen", "lesion"])
 def test_refuses_what_it_does_not_tell_apart(folder, tmp_path, target):
-    method = PredictionsMethod(folder)
+    method = predictions(folder)
     method.start(scan(tmp_path))
     with pytest.raises(MethodError, match=f"target '{target}' is not among liver, kidneys, lesions"):
         method.restart(target)
 
 
 def test_refuses_a_click(folder, tmp_path):
-    method = PredictionsMethod(folder)
+    method = predictions(folder)
     method.start(scan(tmp_path))
     with pytest.raises(MethodError, match="cannot be corrected by clicks"):
         method.click(Click((1, 1, 1)))
 
 
 def test_refuses_cases_that_are_missing_or_elsewhere(folder, tmp_path):
-    method = PredictionsMethod(folder)
+    method = predictions(folder)
     with pytest.raises(MethodError, match=r"b\.nii\.gz: no such file"):
         method.start(scan(tmp_path, "b"))
     small_cohorts.save(small_cohorts.organs(), folder / "a.nii.gz", np.diag([4.0, 4, 4, 1]))
@@ -62,7 +62,7 @@ def test_refuses_cases_that_are_missing_or_elsewhere(folder, tmp_path):
 
 def test_refuses_a_folder_that_is_none(tmp_path):
     with pytest.raises(MethodError, match=r"no such folder; expected CASE\.nii\.gz"):
-        PredictionsMethod(tmp_path / "nowhere")
+        predictions(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(MethodError, match=r"labels\.json: cannot be read"):
-        PredictionsMethod(tmp_path / "empty")
+        predictions(tmp_path / "empty")

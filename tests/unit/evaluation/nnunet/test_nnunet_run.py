@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,8 +12,10 @@ import torch
 
 import small_cohorts as cohorts
 from seganypet.errors import MethodError, OutputError, UsageError
+from seganypet.evaluation.methods.entry import Options
 from seganypet.evaluation.methods.interface import Scan
-from seganypet.evaluation.methods.predictions import PredictionsMethod
+from seganypet.evaluation.methods.predictions import predictions
+from seganypet.evaluation.methods.registry import chosen
 from seganypet.evaluation.nnunet.environment import framework
 from seganypet.evaluation.nnunet.export import DATASET, image_to_predict, upright
 from seganypet.evaluation.nnunet.plan import CONFIGURATION, PLANS
@@ -118,7 +121,7 @@ def test_validation_cases_are_not_learned_from(baseline):
 
 
 def test_an_evaluation_reads_the_predictions(baseline, manifest):
-    method = PredictionsMethod(baseline.folder)
+    method = predictions(baseline.folder)
     for case in ("scan 3", "scan 4"):
         method.start(Scan(case=case, volume=read_volume(manifest.parent / case / "pet.nii.gz")))
         masks = {name: method.restart(name) for name in ("liver", "kidneys", "kidney_left", "lesions")}
@@ -127,6 +130,29 @@ def test_an_evaluation_reads_the_predictions(baseline, manifest):
         assert any(mask.any() for mask in masks.values())
     with pytest.raises(MethodError, match="'spleen' is not among"):
         method.restart("spleen")
+
+
+def test_an_evaluation_runs_the_network_itself_with_the_same_masks(baseline, manifest):
+    scan = Scan(case="whatever", volume=read_volume(manifest.parent / "scan 4" / "pet.nii.gz"))
+    live, written = (
+        chosen(f"baseline={baseline.folder}").build(Options(device="cpu")),
+        predictions(baseline.folder),
+    )
+    live.start(scan)
+    written.start(replace(scan, case="scan 4"))
+    for name in ("liver", "kidneys", "lesions"):
+        np.testing.assert_array_equal(live.restart(name), written.restart(name))
+
+
+def test_refuses_a_network_that_has_not_been_trained(baseline, tmp_path):
+    with pytest.raises(MethodError, match=r"no finished baseline .* run seganypet baseline to its end"):
+        chosen(f"baseline={tmp_path}").build(Options())
+    copy = tmp_path / "copy"
+    shutil.copytree(baseline.folder, copy)
+    for path in copy.rglob("checkpoint_final.pth"):
+        path.unlink()
+    with pytest.raises(MethodError, match="its training has not ended"):
+        chosen(f"baseline={copy}").build(Options(device="cpu"))
 
 
 def trained(baseline, network):
@@ -227,7 +253,17 @@ def test_refuses_a_folder_of_something_else(manifest, tmp_path):
         run_baseline(manifest, tmp_path, SETTINGS)
 
 
-def test_refuses_a_damaged_folder(baseline, manifest, tmp_path):
+def test_refuses_to_predict_with_weights_that_have_gone(baseline, manifest, tmp_path):
+    folder = shutil.copytree(baseline.folder, tmp_path / "copy")
+    next(folder.glob("nnunet/results/**/checkpoint_final.pth")).unlink()
+    (folder / "scan 3.nii.gz").unlink()
+    with pytest.raises(
+        OutputError, match=r"checkpoint_final.pth: is not there any more; choose a new folder"
+    ):
+        run_baseline(manifest, folder, SETTINGS, BaselineOptions(device="cpu"))
+
+
+def test_refuses_a_damaged_folder(manifest, tmp_path):
     path = tmp_path / "nnunet" / "settings.json"
     path.parent.mkdir()
     path.write_text("{")

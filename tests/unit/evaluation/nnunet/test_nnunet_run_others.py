@@ -7,7 +7,7 @@ import pytest
 
 import small_cohorts as cohorts
 from seganypet.evaluation.methods.interface import Scan
-from seganypet.evaluation.methods.predictions import PredictionsMethod
+from seganypet.evaluation.methods.predictions import predictions
 from seganypet.evaluation.nnunet.run import BaselineOptions, run_baseline
 from seganypet.evaluation.nnunet.settings import Settings
 from seganypet.io import read_volume
@@ -35,7 +35,7 @@ def test_from_a_manifest_to_masks(network, width, tmp_path):
     assert (steps["plan"]["patch_size"], steps["plan"]["spacing"]) == ([16, 16, 16], [5, 5, 5])
     assert (steps["train"]["iterations"], steps["train"]["mirroring"]) == (2, True)
     assert json.loads((folder / "labels.json").read_text()) == {"lesion": [1]}
-    method = PredictionsMethod(folder)
+    method = predictions(folder)
     method.start(Scan(case="case 2", volume=read_volume(rows[2].image)))
     mask = method.restart("lesions")
     assert mask.shape == cohorts.SHAPE
