@@ -25,8 +25,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## Segment a simulated scan, or PET=path at CLICKS="i,j,k …"
 	$(BIN)/seganypet demo $(if $(PET),--pet "$(PET)") $(foreach click,$(CLICKS),--click $(click)) -o demo
 
-test: $(STAMP)  ## Run all tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## Run all tests, a file on each core
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(STAMP)  ## Check style and types
 	$(BIN)/ruff check .

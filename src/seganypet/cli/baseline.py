@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="train a network for a cohort's targets within nnU-Net, to compare with",
         description="Trains nnU-Net, STU-Net, SegResNet or SwinUNETR within nnU-Net's framework on the training cases "
         "of a manifest and predicts its test cases. Writes DIR/CASE.nii.gz and DIR/labels.json, for seganypet evaluate "
-        "--methods predictions=DIR. Run again with the same options, it goes on where it was stopped. Needs the extra "
+        "--methods baseline=DIR. Run again with the same options, it goes on where it was stopped. Needs the extra "
         "compare.",
     )
     parser.add_argument("network", choices=NETWORKS, metavar="NETWORK", help=", ".join(NETWORKS))
@@ -121,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
     say(f"  {'training':10}  {trained['iterations']} iterations, {trained['training_s'] / 60:.1f} min")
     say(f"  {'predicted':10}  {record['cases']['test']} cases")
     say(f"wrote {folder / RECORD_NAME}")
-    say(f"compare with: seganypet evaluate --methods predictions={folder}")
+    say(f"compare with: seganypet evaluate --methods baseline={folder}")
     return 0
 
 

@@ -280,6 +280,9 @@ def _write_report(
                 "threads": wanted.threads,
             },
             worst=worst,
+            scores=None
+            if results.autopet is None
+            else results.autopet.assign(method=results.autopet["method"].map(titles)),
         )
     return [wanted.folder / "report.md", wanted.folder / "report.html"]
 

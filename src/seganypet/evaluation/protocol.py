@@ -54,7 +54,7 @@ def play(method: Method, reader: Reader, target: str, rounds: int) -> Iterator[A
             before, mask = mask, method.click(click)
             if mask.shape != before.shape:
                 raise GeometryError(
-                    f"{type(method).__name__} gave a mask of {mask.shape}, not {before.shape}"
+                    f"the method gave a mask of {mask.shape}, not of {before.shape} as its scan"
                 )
         seconds = time.perf_counter() - started if clicks else 0.0
         yield Answer(round=number, clicks=clicks, mask=mask, seconds=seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -9,8 +10,8 @@ from typing import Final, Protocol
 import numpy as np
 
 from seganypet.analysis.views import nearest_axes
-from seganypet.errors import ImageValueError
-from seganypet.prompts import Click, ClickPolicy, next_click
+from seganypet.errors import ImageValueError, UsageError
+from seganypet.prompts import CLICK_POLICIES, Click, ClickPolicy, next_click
 from seganypet.volume import Affine, BoolArray
 
 # So thick that no voxel beside the slice is ever the nearest one outside the target.
@@ -32,11 +33,21 @@ class Habits:
         first: Policy of the first click.
         later: Policy of all others.
         perturbation_mm: Standard deviation of a random offset of every click, along each axis.
+
+    Raises:
+        UsageError: A policy that is none, or a perturbation below 0.
     """
 
     first: ClickPolicy = "deepest"
     later: ClickPolicy = "deepest"
     perturbation_mm: float = 0.0
+
+    def __post_init__(self) -> None:
+        for policy in (self.first, self.later):
+            if policy not in CLICK_POLICIES:
+                raise UsageError(f"click policy {policy!r} is unknown; choose of {', '.join(CLICK_POLICIES)}")
+        if not (math.isfinite(self.perturbation_mm) and self.perturbation_mm >= 0):
+            raise UsageError(f"perturbation_mm is {self.perturbation_mm}; expected a length of 0 or more")
 
     @property
     def random(self) -> bool:
@@ -134,9 +145,13 @@ class RecordedReader:
 
     Args:
         rounds: What was clicked each time.
+
+    Attributes:
+        rounds: How many times.
     """
 
     def __init__(self, rounds: Sequence[Sequence[Click]]) -> None:
+        self.rounds = len(rounds)
         self._left = iter(rounds)
 
     def clicks(self, prediction: BoolArray) -> Sequence[Click]:

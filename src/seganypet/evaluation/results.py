@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from seganypet.evaluation.autopet import PAIRS, SCORES, autopet_scores
+from seganypet.evaluation.autopet import SCORES, autopet_scores
 from seganypet.evaluation.methods.registry import Chosen
 from seganypet.evaluation.store import Store
 from seganypet.io import ManifestRow
@@ -21,12 +21,12 @@ _OF_CASE: Final = ("split", "tracer", "centre")
 PER_CASE: Final = (
     *("case", "target", "method", "click", "dsc", "nsd", "nsd_monai", "hd95_mm"),
     *("volume_ml", "reference_ml", "volume_error_pct", "suvmax_error_pct", "tlg_error_pct"),
-    *("lesion_f1", "fp_ml", "fn_ml", "points", "draw", "instance", "size", *_OF_CASE),
+    *("lesion_f1", "fp_ml", "fn_ml", "points", "draw", "instance", "size", "prompting", *_OF_CASE),
 )
 """Columns of `per_case.csv`."""
 COSTS: Final = (
     *("case", "target", "instance", "method", "draw", "start_s", "first_click_s", "later_click_s"),
-    *("points", "peak_mb"),
+    *("points", "peak_mb", "threads"),
 )
 CLICKS: Final = ("case", "target", "instance", "method", "draw", "click", "i", "j", "k", "positive")
 SKIPPED: Final = ("case", "target", "instance", "method", "reason")
@@ -134,6 +134,5 @@ def _autopet(rows: Sequence[Row]) -> pd.DataFrame:
     found = [
         {"case": case, "method": method, "draw": draw, **autopet_scores(curve)}
         for (case, method, draw), curve in curves.items()
-        if len(curve) == PAIRS + 1
     ]
     return pd.DataFrame(found, columns=columns)

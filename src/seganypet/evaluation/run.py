@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,13 +15,14 @@ import torch
 from seganypet.errors import ManifestError, MethodError, SegAnyPETError, SegAnyPETWarning
 from seganypet.evaluation.cases import MIN_VOXELS, Case, check_names, read_case
 from seganypet.evaluation.config import EvaluationConfig
-from seganypet.evaluation.fresh_process import peak_resident_bytes, reset_peak_resident
+from seganypet.evaluation.memory import MemoryWatch
 from seganypet.evaluation.methods.entry import Options
 from seganypet.evaluation.methods.interface import Method
 from seganypet.evaluation.methods.registry import Chosen
 from seganypet.evaluation.store import Store
 from seganypet.evaluation.unit import UnitResult, run_unit
 from seganypet.io import ManifestRow, read_labels, read_manifest
+from seganypet.io.case_files import source_files
 from seganypet.io.side_by_side import side_by_side
 
 Labels = Mapping[str, Sequence[int]]
@@ -84,7 +84,7 @@ def evaluate(run: EvaluationRun, on_unit: OnUnit | None = None) -> list[Manifest
         MethodError, WeightsError, UsageError: A method cannot be built.
     """
     rows, labels = rows_of(run)
-    Store(run.folder).claim(run.config, run.manifest)
+    Store(run.folder).check(run.config, run.manifest, run.options)
     fingerprints = {method.label: method.fingerprint() for method in run.methods}
     units = [
         _Unit(
@@ -92,7 +92,7 @@ def evaluate(run: EvaluationRun, on_unit: OnUnit | None = None) -> list[Manifest
             method=method,
             row=row,
             labels=labels,
-            key={"method": fingerprints[method.label], "files": _stamps(row)},
+            key={"method": fingerprints[method.label], "files": _stamps(row, labels)},
         )
         for method in run.methods  # of one method after the other, so that no process holds two at a time
         for row in rows
@@ -100,6 +100,7 @@ def evaluate(run: EvaluationRun, on_unit: OnUnit | None = None) -> list[Manifest
     missing = _missing(units, Store(run.folder))
     for method in dict.fromkeys(unit.method for unit in missing):
         method.build(run.options)  # refuses before hours of work
+    Store(run.folder).claim(run.config, run.manifest, run.options)
     problems = _do(missing, len(units), run, on_unit or (lambda done, of: None))
     if problems:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
@@ -160,8 +161,7 @@ def _do_unit(unit: _Unit) -> str:
     """Do one method on one case and keep the result; return what is wrong with the case, if anything."""
     run, config = unit.run, unit.run.config
     with _threads(run.threads):
-        method = _method(unit.method, run.options)
-        reset_peak_resident()
+        method = MemoryWatch(_method(unit.method, run.options))
         try:
             case = read_case(
                 unit.row,
@@ -173,9 +173,8 @@ def _do_unit(unit: _Unit) -> str:
             result = _result(method, case, config)
         except SegAnyPETError as error:
             return str(error)
-    peak = peak_resident_bytes()
     for row in result.costs:
-        row["peak_mb"] = math.nan if peak is None else peak / 1e6
+        row |= {"peak_mb": method.peak_mb, "threads": run.threads}
     Store(run.folder).keep(unit.method.label, unit.row.case, unit.key, result)
     return ""
 
@@ -218,8 +217,11 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _stamps(row: ManifestRow) -> dict[str, list[int]]:
-    """Return size and time of change (ns) of a case's files and folders."""
-    paths = {name: getattr(row, name) for name in _FILES}
-    stats = {name: path.stat() for name, path in paths.items() if path is not None}
-    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
+def _stamps(row: ManifestRow, labels: Labels) -> dict[str, Any]:
+    """Return what tells whether a case has changed: sizes and times of its files (ns), its targets, their ids."""
+    files: dict[str, Any] = {
+        name: [[path, size, time_ns] for path, size, time_ns in stamps]
+        for name, stamps in source_files(row, _FILES).items()
+    }
+    wanted = {name: list(ids) for name, ids in labels.items() if not row.targets or name in row.targets}
+    return {**files, "targets": list(row.targets), "labels": wanted}

@@ -20,6 +20,7 @@ import numpy as np
 
 from seganypet.errors import OutputError
 from seganypet.evaluation.config import EvaluationConfig
+from seganypet.evaluation.methods.entry import Options
 from seganypet.evaluation.unit import UnitResult
 from seganypet.io import write_json
 from seganypet.io.write import atomic_path
@@ -42,24 +43,33 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def claim(self, config: EvaluationConfig, manifest: Path) -> None:
+    def claim(self, config: EvaluationConfig, manifest: Path, options: Options) -> None:
         """Make the folder this evaluation's.
 
         Args:
             config: Its settings.
             manifest: What it evaluates on.
+            options: Where methods run: other devices and precisions give other masks.
 
         Raises:
             OutputError: It holds another evaluation, or something else; or cannot be written.
         """
-        settings = json.loads(json.dumps({"manifest": manifest.name, **asdict(config)}))
+        self.check(config, manifest, options)
+        path = self._folder / SETTINGS_NAME
+        if not path.exists():
+            write_json(_settings(config, manifest, options), path)
+
+    def check(self, config: EvaluationConfig, manifest: Path, options: Options) -> None:
+        """Refuse what `claim` would, and write nothing.
+
+        Raises:
+            OutputError: As for `claim`.
+        """
         path = self._folder / SETTINGS_NAME
         if path.exists():
-            self._require_same(settings, path)
-            return
-        if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
+            self._require_same(_settings(config, manifest, options), path)
+        elif self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
             raise OutputError(f"{self._folder}: is there already and no evaluation; choose a new folder")
-        write_json(settings, path)
 
     def state(self, label: str, case: str, key: Mapping[str, Any]) -> State:
         """Return whether a method is done with a case, or was with other files.
@@ -129,6 +139,13 @@ class Store:
             raise OutputError(
                 f"{path}: another evaluation: {found}; use its settings, or choose another folder"
             )
+
+
+def _settings(config: EvaluationConfig, manifest: Path, options: Options) -> dict[str, Any]:
+    """Return what one evaluation must have in common, as JSON gives it back."""
+    settings: dict[str, Any] = {"manifest": str(manifest.resolve()), **asdict(config), **asdict(options)}
+    found: dict[str, Any] = json.loads(json.dumps(settings))
+    return found
 
 
 def _file_name(name: str) -> str:

@@ -82,13 +82,17 @@ def run_unit(method: Method, case: Case, config: EvaluationConfig, start_seconds
     """
     result = UnitResult()
     for target in case.targets:
+        if config.scheme == "autopet" and target.name != LESIONS:
+            continue  # its clicks are made for all lesions of a case together
         reference = case.mask(target)
         for draw in range(config.draws if method.prompting != "target" else 1):
             task = _Task(case=case, target=target, reference=reference, config=config, draw=draw)
             try:
                 _run(task, method, start_seconds, result)
-            except MethodError as error:
-                result.skipped.append(task.named | {"reason": str(error)})
+            except (MethodError, RuntimeError, MemoryError) as error:
+                # Of systems of others anything may come: out of memory on a GPU is a RuntimeError.
+                reason = str(error) if isinstance(error, MethodError) else f"{type(error).__name__}: {error}"
+                result.skipped.append(task.named | {"reason": reason})
                 break
     return result
 
@@ -100,8 +104,11 @@ def _run(task: _Task, method: Method, start_seconds: float, result: UnitResult) 
     clicks: list[Row] = []
     seconds: list[float] = []
     scored: tuple[BoolArray, Row] | None = None
+    reader = _reader(task, method)
     rounds = 0 if told and not pairs else task.config.rounds
-    for answer in play(method, _reader(task, method), task.target.name, rounds):
+    if isinstance(reader, RecordedReader) and not told:
+        rounds = min(rounds, reader.rounds)
+    for answer in play(method, reader, task.target.name, rounds):
         seconds.append(answer.seconds)
         clicks += [task.named | {"click": answer.round, **_click(click)} for click in answer.clicks]
         if answer.round == 0 and not (told or pairs):
@@ -110,8 +117,8 @@ def _run(task: _Task, method: Method, start_seconds: float, result: UnitResult) 
             scored is None or scored[0] is not answer.mask
         ):  # else nothing was clicked, and nothing has changed
             scored = answer.mask, _scores(answer.mask, task)
-        counts = {"size": task.target.size, "click": answer.round, "points": len(clicks)}
-        rows.append(task.named | counts | scored[1])
+        told_by = {"prompting": method.prompting, "click": answer.round, "points": len(clicks)}
+        rows.append(task.named | {"size": task.target.size} | told_by | scored[1])
     result.rows += rows
     result.clicks += clicks
     result.costs.append(task.named | _cost(seconds, len(clicks), start_seconds, told))
@@ -136,8 +143,6 @@ def _reader(task: _Task, method: Method) -> Reader:
         raise MethodError(f"needs clicks in every slice, which the scheme {scheme!r} does not make")
     if scheme == "recorded":
         return RecordedReader([[click] for click in _recorded(task)])
-    if task.target.name != LESIONS:
-        raise MethodError("autoPET's scheme is for all lesions of a case together")
     return RecordedReader(autopet_rounds(volume.array, task.reference, volume.spacing_mm, _generator(task)))
 
 

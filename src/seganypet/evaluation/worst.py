@@ -37,7 +37,9 @@ def worst_cases(
     title: str = "",
     count: int = 6,
 ) -> list[WorstCase]:
-    """Return the targets that a method segmented worst, worst first, each through the middle of its largest error.
+    """Return the targets that a method segmented worst, worst first, through the middle of the largest error.
+
+    Of several draws the first is shown.
 
     Args:
         folder: Of the evaluation.
@@ -54,6 +56,7 @@ def worst_cases(
     """
     if (per_case["target"] == LESION).any():  # all lesions as one would show the same again
         per_case = per_case[per_case["target"] != LESIONS]
+    per_case = per_case[per_case["draw"] == 0]
     found, store = worst_targets(per_case, method, click, count), Store(folder)
     row_of = {row.case: row for row in rows}
     cases: list[WorstCase] = []

@@ -27,7 +27,8 @@ import numpy.typing as npt
 
 from seganypet.errors import ImageReadError, OutputError, SegAnyPETWarning
 from seganypet.io import ManifestRow, write_json
-from seganypet.training.case_images import CaseImages, read_images, source_files
+from seganypet.io.case_files import source_files
+from seganypet.training.case_images import MAPS, CaseImages, read_images
 from seganypet.training.cases import MIN_VOXELS, CachedCase, Target, targets_of
 from seganypet.volume import Affine
 
@@ -74,7 +75,7 @@ def cached_folder(row: ManifestRow, labels: Mapping[str, Sequence[int]], cache: 
     """
     depends_on = {
         "version": [CACHE_VERSION, MIN_VOXELS],
-        "files": source_files(row),
+        "files": source_files(row, ("image", *MAPS)),
         "labels": labels,
         "targets": row.targets,
     }

@@ -18,6 +18,7 @@ from seganypet.evaluation.methods.registry import chosen_methods
 from seganypet.evaluation.readers import Habits
 from seganypet.evaluation.results import read_results, write_results
 from seganypet.evaluation.run import EvaluationRun, evaluate
+from tiny_weights import write_tiny_weights
 
 CONFIG = EvaluationConfig(clicks=(1, 2), habits=Habits(first="uniform"), draws=2)
 METHODS = ("threshold41", "suv2.5", "random_walker")
@@ -50,9 +51,10 @@ def tables(run: EvaluationRun) -> dict[str, bytes]:
 
 
 def test_twice_gives_the_same_bytes_and_side_by_side_too(manifest, tmp_path):
-    one = tables(run_of(manifest, tmp_path / "one"))
-    assert tables(run_of(manifest, tmp_path / "two")) == one
-    assert tables(run_of(manifest, tmp_path / "three", jobs=2)) == one
+    methods = ("watershed", str(write_tiny_weights(tmp_path)))
+    one = tables(run_of(manifest, tmp_path / "one", methods))
+    assert tables(run_of(manifest, tmp_path / "two", methods)) == one
+    assert tables(run_of(manifest, tmp_path / "three", methods, jobs=2)) == one
 
 
 def test_rows_are_in_the_order_of_cases_targets_and_methods(manifest, tmp_path):
@@ -67,8 +69,9 @@ def test_rows_are_in_the_order_of_cases_targets_and_methods(manifest, tmp_path):
 
 
 def test_goes_on_where_it_was_stopped(manifest, tmp_path, monkeypatch):
-    whole = tables(run_of(manifest, tmp_path / "whole"))
-    run, work, calls = run_of(manifest, tmp_path / "stopped"), module._do_unit, []
+    methods = ("threshold41", "suv2.5", str(write_tiny_weights(tmp_path)))
+    whole = tables(run_of(manifest, tmp_path / "whole", methods))
+    run, work, calls = run_of(manifest, tmp_path / "stopped", methods), module._do_unit, []
 
     def stops(unit):
         if len(calls) == 4:
@@ -105,6 +108,28 @@ def test_files_that_have_changed_are_evaluated_again(manifest, tmp_path):
         a.split(b",")[0] for a, b in zip(before.split(b"\n"), after.split(b"\n"), strict=True) if a != b
     ]
     assert set(changed) == {b"c1"}
+
+
+def test_other_ids_and_other_masks_are_noticed(manifest, tmp_path):
+    masks = tmp_path / "masks"
+    small_cohorts.save(small_cohorts.organs(), masks / "c0.nii.gz")
+    (masks / "labels.json").write_text(json.dumps({"liver": [1]}))
+    run = run_of(manifest, tmp_path / "run", (f"predictions={masks}",))
+    evaluate(run)
+    (manifest.parent / "labels.json").write_text(json.dumps({"liver": [2]}))
+    with pytest.warns(SegAnyPETWarning, match="have changed"):
+        rows = evaluate(run)
+    (score,) = read_results(run.folder, rows, run.methods).per_case["dsc"]
+    assert score == 0.0
+    small_cohorts.save(small_cohorts.organs()[::-1], masks / "c1.nii.gz")
+    with pytest.raises(OutputError, match="give it another label, or choose another folder"):
+        evaluate(run)
+
+
+def test_what_is_refused_leaves_no_folder(manifest, tmp_path):
+    with pytest.raises(MethodError):
+        evaluate(run_of(manifest, tmp_path / "run", (f"predictions={tmp_path / 'nowhere'}",)))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_method_that_cannot_do_a_case_is_skipped_there(manifest, tmp_path):
@@ -159,11 +184,10 @@ def test_refuses_other_settings_and_unknown_targets(manifest, tmp_path):
         evaluate(replace(run, config=replace(CONFIG, targets=("spleen",))))
 
 
-def test_memory_is_that_of_the_method_s_own_work(manifest, tmp_path):
+def test_threads_are_noted_with_the_costs(manifest, tmp_path):
     run = run_of(manifest, tmp_path / "run", ("suv2.5",))
     results = read_results(run.folder, evaluate(run), run.methods)
-    peak = results.costs["peak_mb"]
-    assert peak.isna().all() or (peak > 50).all()
+    assert set(results.costs["threads"]) == {1}
 
 
 def test_autopet_s_scores_of_each_case(manifest, tmp_path):

@@ -10,10 +10,11 @@ import pytest
 
 from seganypet.errors import OutputError
 from seganypet.evaluation.config import EvaluationConfig
+from seganypet.evaluation.methods.entry import Options
 from seganypet.evaluation.store import Store
 from seganypet.evaluation.unit import UnitResult
 
-CONFIG = EvaluationConfig()
+CONFIG, OPTIONS = EvaluationConfig(), Options()
 KEY = {"method": "threshold41=", "files": {"image": [10, 20]}}
 
 
@@ -63,21 +64,29 @@ def test_refuses_another_method_of_the_same_label(store):
 
 
 def test_claims_a_new_folder_and_comes_back_to_it(store, tmp_path):
-    store.claim(CONFIG, tmp_path / "manifest.csv")
-    store.claim(CONFIG, tmp_path / "manifest.csv")
+    store.claim(CONFIG, tmp_path / "manifest.csv", OPTIONS)
+    store.claim(CONFIG, tmp_path / "manifest.csv", OPTIONS)
     assert json.loads((tmp_path / "run" / "settings.json").read_text())["clicks"] == [1, 3, 5]
 
 
 def test_refuses_other_settings(store, tmp_path):
-    store.claim(CONFIG, tmp_path / "manifest.csv")
+    store.claim(CONFIG, tmp_path / "manifest.csv", OPTIONS)
     with pytest.raises(OutputError, match=r"another evaluation: seed was 0, is 1; use its settings, or"):
-        store.claim(EvaluationConfig(seed=1), tmp_path / "manifest.csv")
+        store.claim(EvaluationConfig(seed=1), tmp_path / "manifest.csv", OPTIONS)
+
+
+def test_refuses_another_cohort_device_or_precision(store, tmp_path):
+    store.claim(CONFIG, tmp_path / "manifest.csv", OPTIONS)
+    with pytest.raises(OutputError, match=r"another evaluation: manifest was .*, is .*other.manifest\.csv"):
+        store.claim(CONFIG, tmp_path / "other" / "manifest.csv", OPTIONS)
+    with pytest.raises(OutputError, match="precision was 'auto', is 'bfloat16'"):
+        store.claim(CONFIG, tmp_path / "manifest.csv", Options(precision="bfloat16"))
 
 
 def test_refuses_a_folder_of_something_else(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match="is there already and no evaluation"):
-        Store(tmp_path).claim(CONFIG, tmp_path / "manifest.csv")
+        Store(tmp_path).claim(CONFIG, tmp_path / "manifest.csv", OPTIONS)
 
 
 def test_refuses_damaged_results(store, tmp_path):

@@ -119,7 +119,7 @@ def test_autopet_s_scheme_has_eleven_masks_of_all_lesions(tmp_path):
     assert [(row["target"], row["click"]) for row in result.rows] == [(LESIONS, n) for n in range(11)]
     assert [row["dsc"] for row in result.rows] == [0.0] + [1.0] * 10
     assert result.rows[-1]["points"] == 20
-    assert {row["target"] for row in result.skipped} == {"liver", "kidneys", "kidney_left", LESION}
+    assert result.skipped == []
 
 
 def test_in_autopet_s_scheme_a_case_without_lesions_has_false_positives_only(tmp_path):
@@ -145,6 +145,36 @@ def own_file(*objects: dict) -> dict:
 
 def points(*xyz: tuple[int, int, int]) -> list[dict]:
     return [{"type": "point", "xyz": list(p), "label": 1, "t": t} for t, p in enumerate(xyz)]
+
+
+def test_in_autopet_s_scheme_a_network_without_clicks_has_the_same_mask_eleven_times(tmp_path):
+    case = case_of(tmp_path)
+    organs = small_cohorts.organs()
+    method = Automatic(lesions=organs == 1, liver=organs == 1)
+    method.start(case.scan)
+    result = run_unit(method, case, EvaluationConfig(scheme="autopet"), 0)
+    assert [(row["target"], row["click"], row["points"]) for row in result.rows] == [
+        (LESIONS, n, 0) for n in range(11)
+    ]
+    assert {row["prompting"] for row in result.rows} == {"target"}
+
+
+def test_what_goes_wrong_in_another_system_is_told_and_skipped(tmp_path):
+    class Breaks(Told):
+        def click(self, *given):
+            raise RuntimeError("CUDA out of memory")
+
+    case = case_of(tmp_path, lesions="none", targets=("liver",))
+    result = run_unit(Breaks(np.zeros(SHAPE, dtype=bool)), case, EvaluationConfig(), 0)
+    assert [row["reason"] for row in result.skipped] == ["RuntimeError: CUDA out of memory"]
+    assert result.rows == []
+
+
+def test_recorded_clicks_end_where_they_end(tmp_path):
+    case = recorded(tmp_path, own_file({"id": 1, "name": "liver", "prompts": points((3, 3, 3), (4, 4, 4))}))
+    method = told(np.zeros(SHAPE, dtype=bool), case=case)
+    result = run_unit(method, case, EvaluationConfig(scheme="recorded", clicks=(1, 3, 5)), 0)
+    assert [row["click"] for row in result.rows] == [1, 2]
 
 
 def test_recorded_clicks_are_made_as_they_were(tmp_path):

@@ -82,7 +82,7 @@ def test_several_clicks_of_a_round_are_given_one_by_one():
 
 
 def test_refuses_a_mask_of_another_grid():
-    with pytest.raises(GeometryError, match=r"Told gave a mask of \(2, 2, 2\), not \(20, 20, 20\)"):
+    with pytest.raises(GeometryError, match=r"gave a mask of \(2, 2, 2\), not of \(20, 20, 20\)"):
         answers(Told(cube(5, 6), np.ones((2, 2, 2), dtype=bool)), cube(5, 10), 2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seganypet.errors import ImageValueError
+from seganypet.errors import ImageValueError, UsageError
 from seganypet.evaluation.readers import Habits, RecordedReader, SimulatedReader, SliceReader, axial_axis
 from seganypet.prompts import Click
 
@@ -61,6 +61,19 @@ def test_the_same_seed_gives_the_same_clicks():
 )
 def test_habits_know_whether_draws_differ(habits, random):
     assert habits.random is random
+
+
+@pytest.mark.parametrize(
+    ("habits", "message"),
+    [
+        ({"perturbation_mm": -1.0}, r"perturbation_mm is -1\.0"),
+        ({"perturbation_mm": float("nan")}, "perturbation_mm is nan"),
+        ({"later": "sideways"}, "click policy 'sideways' is unknown; choose of deepest"),
+    ],
+)
+def test_refuses_habits_that_are_none(habits, message):
+    with pytest.raises(UsageError, match=message):
+        Habits(**habits)
 
 
 def test_slices_are_clicked_where_their_own_reader_would():

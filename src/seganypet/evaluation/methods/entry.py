@@ -37,6 +37,7 @@ class Entry:
         get: How to get it.
         tested: What of it the tests run.
         published: Its names in the papers' tables.
+        told_by: Of a folder the files whose change makes it another method; empty for all.
     """
 
     title: str
@@ -47,3 +48,4 @@ class Entry:
     get: str
     tested: str
     published: Sequence[str] = ()
+    told_by: Sequence[str] = ()

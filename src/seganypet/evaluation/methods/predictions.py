@@ -65,6 +65,7 @@ ENTRIES = {
         get='pip install "seganypet[compare]"; seganypet baseline nnunet, stunet, segresnet or swinunetr -o FOLDER',
         tested="whole, all four networks, with small budgets",
         published=("nnUNet", "STUNet", "SegResNet", "SwinUNETR"),
+        told_by=("baseline.json", LABELS_NAME),
     ),
     "predictions": Entry(
         title="masks from files",

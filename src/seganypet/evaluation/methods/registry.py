@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,10 +76,30 @@ class Chosen:
         return self.entry.build(self.argument, options)
 
     def fingerprint(self) -> str:
-        """Return what tells it from another of the same label: its name and argument, and the hash of a file."""
-        path = weights_path(self.argument) if self.name == WEIGHTS else Path(self.argument)
-        found = sha256_of_file(path) if path.is_file() else self.argument
-        return f"{self.name}={found}"
+        """Return what tells it from another of the same label: its name, and its argument or the hash of its files."""
+        return f"{self.name}={self._argument_print()}"
+
+    def _argument_print(self) -> str:
+        kind, argument = self.entry.argument, self.argument
+        if kind == "FILE":
+            path = weights_path(argument) if self.name == WEIGHTS else Path(argument)
+            return sha256_of_file(path) if path.is_file() else argument
+        if kind == "FOLDER":
+            return folder_print(Path(argument), self.entry.told_by)
+        return argument
+
+
+def folder_print(folder: Path, names: Sequence[str] = ()) -> str:
+    """Return a hash of names, sizes and times of change of a folder's files; "" where it is none.
+
+    Args:
+        folder: The folder.
+        names: Files in it that tell all that matters; empty for all of them.
+    """
+    files = [folder / name for name in names] or sorted(folder.rglob("*"))
+    stats = [(path.relative_to(folder).as_posix(), path.stat()) for path in files if path.is_file()]
+    told = "".join(f"{name} {stat.st_size} {stat.st_mtime_ns}\n" for name, stat in stats)
+    return hashlib.sha256(told.encode()).hexdigest() if told else ""
 
 
 def chosen(text: str) -> Chosen:
@@ -112,7 +133,8 @@ def chosen_methods(texts: Sequence[str]) -> list[Chosen]:
     """
     methods = [chosen(text) for text in texts]
     labels = [method.label for method in methods]
-    twice = sorted({label for label in labels if labels.count(label) > 1})
+    titles = [method.title for method in methods]
+    twice = sorted({name for names in (labels, titles) for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"--methods: two are called {twice[0]!r}; give one another name: NAME:{twice[0]}")
     return methods

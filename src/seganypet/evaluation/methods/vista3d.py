@@ -53,6 +53,7 @@ CLASSES: Final[Mapping[str, Sequence[int]]] = {
     "kidney_right": (5,),
     "pancreas": (4,),
     "stomach": (12,),
+    "esophagus": (11,),
     "duodenum": (13,),
     "small_bowel": (19,),
     "colon": (62,),

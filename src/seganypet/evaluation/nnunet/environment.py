@@ -38,14 +38,15 @@ def framework(folder: Path, *, workers: int, seed: int) -> Iterator[None]:
     """Let nnU-Net work below a folder; afterwards the process is as it was before.
 
     Its environment variables are set inside; what it prints goes to `folder`/log.txt; it starts from a seed. PyTorch's
-    generators of random numbers, Python's and NumPy's have their own state again afterwards, and PyTorch as many
-    threads.
+    generators of random numbers, Python's and NumPy's have their own state again afterwards, PyTorch as many
+    threads, and matplotlib its settings.
 
     Args:
         folder: Gets raw, preprocessed and results.
         workers: Processes that augment; 0 for this one.
         seed: Of all random numbers.
     """
+    import matplotlib as mpl
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +57,7 @@ def framework(folder: Path, *, workers: int, seed: int) -> Iterator[None]:
         (folder / "log.txt").open("a", encoding="utf-8") as log,
         redirect_stdout(log),
         redirect_stderr(log),
+        mpl.rc_context(),  # nnU-Net's plots change how all figures look
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # of empty classes, old interfaces, and the like

@@ -39,7 +39,7 @@ def clicks_to_reach(rows: pd.DataFrame, goal: float, most: int) -> Reached:
 
 def first_reached(rows: pd.DataFrame, goal: float, most: int) -> pd.DataFrame:
     """Return `TARGET`, clicks and never (0 or 1) of each target, draws averaged; see `clicks_to_reach`."""
-    clicked = rows[(rows["click"] >= 1) & (rows["click"] <= most)]
+    clicked = rows[(rows["click"] >= 1) & (rows["click"] <= most) & rows["dsc"].notna()]
     each = clicked[[*TARGET, "draw"]].drop_duplicates()
     good = clicked[clicked["dsc"] >= goal]
     first = good.groupby([*TARGET, "draw"], sort=False, as_index=False)["click"].min()

@@ -50,8 +50,8 @@ def points(number: int) -> str:
 
 
 def _prompt(rows: pd.DataFrame, click: int) -> str:
-    """Return how many points it was given; N is the number of slices where each gets its own."""
+    """Return how many points it may have been given; N is the number of slices where each gets its own."""
     given = rows["points"].dropna()
-    if not len(given) or given.nunique() == 1:
-        return points(int(given.iloc[0]) if len(given) else click)
-    return f"{'' if click == 1 else click}N points (median {given.median():.0f})"
+    if (rows["prompting"] == "slice_clicks").any():
+        return f"{'' if click == 1 else click}N points (median {given.median():.0f})"
+    return points(click)

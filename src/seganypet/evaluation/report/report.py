@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from seganypet.errors import UsageError
 from seganypet.evaluation.report import bland_altman, figures, notes, worst_cases
+from seganypet.evaluation.report.autopet_table import AUTOPET_CAPTION, autopet_table
 from seganypet.evaluation.report.comma_separated import csv_of_table
 from seganypet.evaluation.report.document import Document, Picture, Section
 from seganypet.evaluation.report.html import html_of_report
 from seganypet.evaluation.report.latex import latex_of_table
 from seganypet.evaluation.report.markdown import markdown_of_report
+from seganypet.evaluation.report.measure_tables import cost_table
 from seganypet.evaluation.report.published_tables import HEADING, published_tables
 from seganypet.evaluation.report.results import PAPERS_ORGANS, Results, Skip
-from seganypet.evaluation.report.tables import all_tables, settings_table
+from seganypet.evaluation.report.tables import all_tables, settings_table, skipped_table
 from seganypet.evaluation.report.worst_cases import WorstCase
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def write_report(
     title: str,
     settings: Mapping[str, Any],
     worst: Sequence[WorstCase] | None = None,
+    scores: pd.DataFrame | None = None,
 ) -> None:
     """Write report.md, report.html, tables/*.tex and *.csv, and figures/*.png; the same input gives the same bytes.
 
@@ -53,6 +56,8 @@ def write_report(
         title: Of the report.
         settings: What the run was made with.
         worst: Slices of the worst results, if they are to be shown.
+        scores: Of autoPET's scheme; the report then has these, cost and what was skipped: its clicks come in pairs that
+            were made in advance, and have no place in the other tables.
 
     Raises:
         UsageError: A column is missing, no clicks are asked for, or the reference method is unknown.
@@ -67,7 +72,11 @@ def write_report(
     document = Document(
         title=title,
         texts=_beginning(results),
-        sections=tuple(_sections(results, shown, seen, reference, settings, worst or ())),
+        sections=tuple(
+            _sections(results, shown, seen, reference, settings, worst or ())
+            if scores is None
+            else _autopet_sections(results, scores, settings, worst or ())
+        ),
     )
     _write(folder, document)
 
@@ -91,6 +100,27 @@ def _sections(
     if published:
         found.append(Section(heading=HEADING, texts=(_PUBLISHED,), tables=tuple(published), foreign=True))
     return found
+
+
+def _autopet_sections(
+    results: Results, scores: pd.DataFrame, settings: Mapping[str, Any], worst: Sequence[WorstCase]
+) -> list[Section]:
+    drawn = [
+        Picture(path=f"figures/{name}.png", caption=caption, png=png)
+        for name, caption, png in (
+            ("dice_against_clicks", AUTOPET_CAPTION, figures.dice_curves(results)),
+            ("worst_cases", worst_cases.CAPTION, worst_cases.worst_cases(worst)),
+        )
+        if png is not None
+    ]
+    found = [Section(heading="At a glance", pictures=tuple(drawn))] if drawn else []
+    tables = {
+        "autoPET's scores": autopet_table(scores),
+        "Cost": cost_table(results),
+        "Skipped": skipped_table(results),
+        "Settings": settings_table(settings),
+    }
+    return found + [Section(heading=name, tables=(table,)) for name, table in tables.items() if table]
 
 
 def _pictures(results: Results, click: int, worst: Sequence[WorstCase]) -> tuple[Picture, ...]:

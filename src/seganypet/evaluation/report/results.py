@@ -14,7 +14,7 @@ from seganypet.targets import ORGANS as ORGAN_NAMES
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXTS: Final = ("case", "split", "tracer", "centre", "target", "instance", "size", "method")
+_TEXTS: Final = ("case", "split", "tracer", "centre", "target", "instance", "size", "method", "prompting")
 _AVERAGED: Final = (
     "points", "dsc", "nsd", "nsd_monai", "hd95_mm", "volume_ml", "reference_ml", "volume_error_pct",
     "suvmax_error_pct", "tlg_error_pct", "lesion_f1", "fp_ml", "fn_ml",
@@ -81,8 +81,8 @@ class Results:
 
     def automatic(self, method: str) -> bool:
         """Return whether a method never gets a click: it is automatic, or told the target's name."""
-        clicks = self.rows.loc[self.rows["method"] == method, "click"]
-        return bool(clicks.size) and int(clicks.max()) == 0
+        prompting = self.rows.loc[self.rows["method"] == method, "prompting"]
+        return bool((prompting == "target").any())
 
     def clicks_made(self) -> int:
         """Return how often any method was clicked; 0 where all are automatic."""

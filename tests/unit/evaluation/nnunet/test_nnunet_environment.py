@@ -5,6 +5,7 @@ import random
 import sys
 from importlib import metadata
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
@@ -67,6 +68,13 @@ def test_seeds_inside_leave_the_numbers_outside_alone(tmp_path):
     assert inside[0] == inside[1] != inside[2]
     assert drawn() == expected
     assert torch.get_num_threads() == threads
+
+
+def test_figures_look_as_before(tmp_path):
+    size = mpl.rcParams["font.size"]
+    with framework(tmp_path, workers=0, seed=0):
+        mpl.rcParams["font.size"] = 77
+    assert mpl.rcParams["font.size"] == size
 
 
 def test_versions_are_told():

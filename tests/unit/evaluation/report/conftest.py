@@ -27,6 +27,7 @@ def _row(case: str, method: str, dsc: float, **more: Any) -> Row:
         "size": "",
         "method": method,
         "draw": 0,
+        "prompting": "target" if click == 0 else "clicks",
         "click": click,
         "points": click,
         "dsc": dsc,

@@ -60,7 +60,9 @@ def test_kinds_of_targets_are_told_apart(row, results_of):
 
 
 def test_an_automatic_method_stands_after_every_click_as_it_is(row, results_of):
-    results = results_of([row("a", "auto", 0.4, click=0), row("a", "A", 0.1, click=0), row("a", "A", 0.5)])
+    results = results_of(
+        [row("a", "auto", 0.4, click=0), row("a", "A", 0.1, click=0, prompting="clicks"), row("a", "A", 0.5)]
+    )
     assert results.automatic("auto")
     assert not results.automatic("A")
     assert results.after("auto", 5)["dsc"].tolist() == [0.4]
@@ -70,13 +72,17 @@ def test_an_automatic_method_stands_after_every_click_as_it_is(row, results_of):
 
 def test_prompts_are_named_as_in_the_papers(row, results_of):
     rows = [row("a", "A", 0.5, click=3), row("a", "auto", 0.4, click=0)]
-    rows += [row("a", "slices", 0.5, click=3, points=90), row("b", "slices", 0.5, click=3, points=30)]
-    rows += [row("a", "percist", 0.5, click=3, points=4), row("b", "percist", 0.5, click=3, points=4)]
+    rows += [
+        row(case, "slices", 0.5, click=3, points=points, prompting="slice_clicks")
+        for case, points in (("a", 90), ("b", 30))
+    ]
+    # what is perfect early gets no more clicks
+    rows += [row("a", "early", 1.0, click=3, points=1), row("b", "early", 0.5, click=3, points=3)]
     found = {s.method: (s.group, s.prompt) for s in settings(results_of(rows), [1, 3])}
     assert found == {
         "A": ("3 points", "3 points"),
         "slices": ("3 points", "3N points (median 60)"),
-        "percist": ("3 points", "4 points"),
+        "early": ("3 points", "3 points"),
         "auto": ("without clicks", "no click"),
     }
 

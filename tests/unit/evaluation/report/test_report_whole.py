@@ -46,6 +46,24 @@ def worst() -> list[WorstCase]:
     return [WorstCase(title="c0, liver", views=[View(suv=np.ones((8, 8)), reference=mask, prediction=~mask)])]
 
 
+def test_autopet_s_scheme_has_a_report_of_its_own(row, frames, tmp_path):
+    rows = [
+        row(case, "A", 0.5, target="lesions", click=n, points=2 * n) for case in ("a", "b") for n in range(11)
+    ]
+    scores = pd.DataFrame(
+        [
+            {"case": case, "method": "A", "draw": 0, "dice_auc": auc, "dice_final": 0.5}
+            | dict.fromkeys(("fpv_auc", "fpv_final", "fnv_auc", "fnv_final", "dmm_auc", "dmm_final"), 1.0)
+            for case, auc in (("a", 4.0), ("b", 6.0))
+        ]
+    )
+    per_case, costs = frames(rows)
+    write_report(tmp_path, per_case, costs, [], title="t", settings={}, scores=scores)
+    report = (tmp_path / "report.md").read_text()
+    assert "| A | 5.00 (4.00–6.00) | 50.0 (50.0–50.0) |" in report
+    assert "1 point" not in report
+
+
 def test_a_report_has_all_its_files_and_the_same_bytes_each_time(write, three_cases, row):
     rows = [*three_cases, row("c0", NASTY, 0.5), row("c0", "auto", 0.6, click=0)]
     rows += [row("c1", "A", 0.5, target="lesions", tracer="PSMA", lesion_f1=0.5, fp_ml=1.0, fn_ml=2.0)]

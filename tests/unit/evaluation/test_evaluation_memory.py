@@ -1,0 +1,48 @@
+"""The memory that a method needs, apart from what measures it."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from seganypet.evaluation.memory import MemoryWatch
+from seganypet.prompts import Click
+from told_method import Told
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux begins anew to look for a peak")
+MB = 300
+
+
+class Hungry(Told):
+    """Holds memory while it answers."""
+
+    def click(self, *given):
+        held = np.ones(MB * 10**6, np.uint8)
+        assert held[-1]
+        return super().click(*given)
+
+
+def test_what_is_held_during_a_click_counts_and_what_is_held_between_does_not():
+    mask = np.zeros((4, 4, 4), dtype=bool)
+    quiet, hungry = MemoryWatch(Told(mask)), MemoryWatch(Hungry(mask))
+    for method in (quiet, hungry):
+        method.restart("liver")
+        method.click(Click((1, 1, 1)))
+        between = np.ones(2 * MB * 10**6, np.uint8)
+        assert between[-1]
+        del between
+        method.click(Click((1, 1, 1)))
+    assert hungry.peak_mb - quiet.peak_mb == pytest.approx(MB, abs=60)
+
+
+def test_is_the_method_otherwise():
+    mask = np.ones((4, 4, 4), dtype=bool)
+    method = Told(mask)
+    watch = MemoryWatch(method)
+    watch.start("a scan")
+    assert (watch.prompting, method.scan) == ("clicks", "a scan")
+    assert not watch.restart("liver").any()
+    assert watch.click(Click((1, 1, 1))) is mask
+    assert (method.targets, method.clicks) == (["liver"], [Click((1, 1, 1))])
