@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import torch
 
-from seganypet.errors import ManifestError, MethodError, SegAnyPETError, SegAnyPETWarning
+from seganypet.errors import ManifestError, MethodError, SegAnyPETError, SegAnyPETWarning, UsageError
 from seganypet.evaluation.cases import MIN_VOXELS, Case, check_names, read_case
 from seganypet.evaluation.config import EvaluationConfig
 from seganypet.evaluation.memory import MemoryWatch
@@ -28,6 +29,7 @@ from seganypet.io.side_by_side import side_by_side
 Labels = Mapping[str, Sequence[int]]
 OnUnit = Callable[[int, int], None]
 _SHOWN: Final = 10
+_LIBRARIES: Final = ("pandas", "surface_distance", "monai")
 _FILES: Final = ("image", "reference", "clean_reference", "lesions", "ct", "prompts")
 
 
@@ -81,8 +83,9 @@ def evaluate(run: EvaluationRun, on_unit: OnUnit | None = None) -> list[Manifest
         ManifestError: As for `rows_of`; or cases or recorded clicks that cannot be used, in one message, when all
             others are done and kept.
         OutputError: The folder holds another evaluation, or cannot be written.
-        MethodError, WeightsError, UsageError: A method cannot be built.
+        MethodError, WeightsError, UsageError: A method cannot be built, or a library is missing.
     """
+    require_libraries()
     rows, labels = rows_of(run)
     Store(run.folder).check(run.config, run.manifest, run.options)
     fingerprints = {method.label: method.fingerprint() for method in run.methods}
@@ -106,6 +109,17 @@ def evaluate(run: EvaluationRun, on_unit: OnUnit | None = None) -> list[Manifest
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise ManifestError("; ".join(problems[:_SHOWN]) + more)
     return rows
+
+
+def require_libraries() -> None:
+    """Refuse to begin without the libraries that metrics and tables need.
+
+    Raises:
+        UsageError: One is not installed.
+    """
+    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(f'evaluate needs {", ".join(missing)}; pip install "seganypet[evaluate]"')
 
 
 def rows_of(run: EvaluationRun) -> tuple[list[ManifestRow], Labels]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 
 import small_cohorts
-from seganypet.errors import ManifestError, MethodError, OutputError, SegAnyPETWarning
+from seganypet.errors import ManifestError, MethodError, OutputError, SegAnyPETWarning, UsageError
 from seganypet.evaluation import run as module
 from seganypet.evaluation.config import EvaluationConfig
 from seganypet.evaluation.methods.registry import chosen_methods
@@ -160,6 +161,12 @@ def test_a_method_that_cannot_be_built_is_refused_before_any_work(manifest, tmp_
     monkeypatch.setattr(module, "_do_unit", lambda unit: pytest.fail("worked"))
     with pytest.raises(MethodError, match="no such folder"):
         evaluate(run_of(manifest, tmp_path / "run", ("suv2.5", f"predictions={tmp_path / 'nowhere'}")))
+
+
+def test_says_what_to_install(manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r'needs pandas, .*; pip install "seganypet\[evaluate\]"'):
+        evaluate(run_of(manifest, tmp_path / "run"))
 
 
 def test_splits(manifest, tmp_path):
