@@ -55,3 +55,13 @@ class UsageError(SegAnyPETError):
 
 class SegAnyPETWarning(UserWarning):
     """Something unusual that was accepted; the text says what was assumed."""
+
+
+def reason_of(error: BaseException, longest: int = 200) -> str:
+    """Return what a library's error says, on one line, to stand within a message of ours.
+
+    Args:
+        error: Any; one that says nothing gives its type's name.
+        longest: Characters.
+    """
+    return " ".join(str(error).split())[:longest] or type(error).__name__

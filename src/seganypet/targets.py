@@ -8,6 +8,8 @@ LESION: Final = "lesion"
 """The name of every lesion, as of one target among several."""
 LESIONS: Final = "lesions"
 """The name of all lesions of a case as one target, their union, as the papers have it."""
+MIN_VOXELS: Final = 4
+"""Fewest voxels of a target: fewer cannot be told from noise."""
 
 # Organs and organ groups that a reader would click in PET. Groups (heart, lung_left, …) are unions of disjoint parts.
 ORGANS: tuple[str, ...] = (

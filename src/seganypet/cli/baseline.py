@@ -13,8 +13,9 @@ from seganypet.cli.parsing import count, numbers, positive
 if TYPE_CHECKING:
     from seganypet.evaluation.nnunet.settings import Settings
 
-# Known here so that --help imports nothing; the same as `evaluation.nnunet.settings.NETWORKS`, as a test checks.
+# Known here so that --help imports nothing; the same as in `evaluation.nnunet.settings`, as a test checks.
 NETWORKS = ("nnunet", "stunet", "segresnet", "swinunetr")
+OPTIMIZERS = ("sgd", "adamw")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -93,6 +94,17 @@ def _add_training_options(group: argparse._ArgumentGroup) -> None:
         "small; 32, 64, 96 are base, large, huge)",
     )
     group.add_argument(
+        "--optimizer",
+        choices=OPTIMIZERS,
+        help="adamw learns more in a short budget (default: nnU-Net's sgd; adamw for swinunetr)",
+    )
+    group.add_argument(
+        "--learning-rate",
+        type=positive,
+        metavar="R",
+        help="at the beginning (default: 0.01 with sgd, 0.0005 with adamw)",
+    )
+    group.add_argument(
         "--device", default="auto", metavar="D", help="cpu or cuda; auto takes a GPU if there is one"
     )
     group.add_argument(
@@ -147,6 +159,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         batch=arguments.batch,
         spacing_mm=arguments.spacing,
         width=arguments.width,
+        optimizer=arguments.optimizer,
+        learning_rate=arguments.learning_rate,
     )
 
 

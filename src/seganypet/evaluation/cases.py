@@ -14,12 +14,10 @@ from seganypet.evaluation.methods.interface import Scan
 from seganypet.io import ManifestRow, read_volume
 from seganypet.io.label_map import read_label_map
 from seganypet.prompts import deepest_voxel
-from seganypet.targets import LESION, LESIONS
+from seganypet.targets import LESION, LESIONS, MIN_VOXELS
 from seganypet.volume import BoolArray
 
 Lesions = Literal["union", "each", "both", "none"]
-MIN_VOXELS: Final = 4
-"""Fewest voxels of a target: fewer cannot be told from noise, as in training."""
 LIVER: Final = "liver"
 _SIZES_ML: Final = ((0.5, "under 0.5 ml"), (2.0, "0.5-2 ml"), (10.0, "2-10 ml"))
 _LARGEST: Final = "over 10 ml"

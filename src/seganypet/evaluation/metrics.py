@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seganypet.errors import GeometryError, ImageValueError
+from seganypet.prompts.regions import bounding_box
 from seganypet.volume import BoolArray, Volume
 
 TOLERANCE_MM: Final = 1.0
@@ -127,7 +128,7 @@ def _surfaces(
         compute_surface_distances,
     )
 
-    box = _box_of(prediction | reference)
+    box = bounding_box(prediction | reference)
     ours, theirs = prediction[box], reference[box]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of SciPy's old names in that package
@@ -150,15 +151,6 @@ def _surface_dice_by_monai(
             one, other, class_thresholds=[tolerance_mm], include_background=True, spacing=list(spacing_mm)
         )
     return float(surface_dice)
-
-
-def _box_of(mask: BoolArray) -> tuple[slice, ...]:
-    """Return the smallest box that holds a mask that is not empty."""
-    found = []
-    for axis in range(3):
-        there = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        found.append(slice(int(there[0]), int(there[-1]) + 1))
-    return tuple(found)
 
 
 def _highest(suv: npt.NDArray[np.float64]) -> float:

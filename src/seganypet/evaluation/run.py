@@ -14,7 +14,7 @@ from typing import Any, Final
 import torch
 
 from seganypet.errors import ManifestError, MethodError, SegAnyPETError, SegAnyPETWarning, UsageError
-from seganypet.evaluation.cases import MIN_VOXELS, Case, check_names, read_case
+from seganypet.evaluation.cases import Case, check_names, read_case
 from seganypet.evaluation.config import EvaluationConfig
 from seganypet.evaluation.memory import MemoryWatch
 from seganypet.evaluation.methods.entry import Options
@@ -25,6 +25,7 @@ from seganypet.evaluation.unit import UnitResult, run_unit
 from seganypet.io import ManifestRow, read_labels, read_manifest
 from seganypet.io.case_files import source_files
 from seganypet.io.side_by_side import side_by_side
+from seganypet.targets import MIN_VOXELS
 
 Labels = Mapping[str, Sequence[int]]
 OnUnit = Callable[[int, int], None]

@@ -24,6 +24,7 @@ from seganypet.evaluation.methods.entry import Options
 from seganypet.evaluation.unit import UnitResult
 from seganypet.io import write_json
 from seganypet.io.write import atomic_path
+from seganypet.prompts.regions import bounding_box
 from seganypet.volume import BoolArray
 
 SETTINGS_NAME: Final = "settings.json"
@@ -182,12 +183,10 @@ def _packed(masks: Mapping[str, BoolArray]) -> dict[str, np.ndarray[Any, Any]]:
     """Return masks as bits of their bounding boxes, and where these lie: shape, first voxel, size."""
     packed: dict[str, np.ndarray[Any, Any]] = {}
     for key, mask in masks.items():
-        voxels = np.argwhere(mask)
-        low = voxels.min(axis=0) if len(voxels) else np.zeros(3, dtype=int)
-        high = voxels.max(axis=0) + 1 if len(voxels) else low
-        part = mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        box = bounding_box(mask) if mask.any() else (slice(0, 0),) * 3
+        part = mask[box]
         packed[key] = np.packbits(part)
-        packed[f"{key}/place"] = np.array([mask.shape, low, high - low])
+        packed[f"{key}/place"] = np.array([mask.shape, [along.start for along in box], part.shape])
     return packed
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from seganypet.analysis.views import Hanging, Plane, across, columns_and_rows, slice_at
 from seganypet.evaluation.cases import Case, CaseTarget, read_case
 from seganypet.evaluation.report import View, WorstCase, worst_targets
@@ -15,6 +13,7 @@ from seganypet.evaluation.store import Store
 from seganypet.evaluation.unit import mask_key
 from seganypet.io import ManifestRow
 from seganypet.prompts import deepest_voxel, largest_component
+from seganypet.prompts.regions import bounding_box
 from seganypet.targets import LESION, LESIONS
 from seganypet.volume import BoolArray
 
@@ -90,9 +89,8 @@ def _views(case: Case, target: CaseTarget, mask: BoolArray) -> list[View]:
 
 def _box(mask: BoolArray, spacing_mm: tuple[float, float, float]) -> list[slice]:
     """Return the part of each axis that is shown."""
-    box = []
-    for axis, mm in enumerate(spacing_mm):
-        there = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        margin = round(_MARGIN_MM / mm)
-        box.append(slice(max(int(there[0]) - margin, 0), int(there[-1]) + margin + 1))
-    return box
+    margins = [round(_MARGIN_MM / mm) for mm in spacing_mm]
+    return [
+        slice(max(0, part.start - margin), part.stop + margin)
+        for part, margin in zip(bounding_box(mask), margins, strict=True)
+    ]

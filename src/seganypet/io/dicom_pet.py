@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydicom.dataset import FileDataset
 from pydicom.pixels.utils import pixel_array
 
-from seganypet.errors import ImageReadError, SegAnyPETError, SegAnyPETWarning, SeriesError
+from seganypet.errors import ImageReadError, SegAnyPETError, SegAnyPETWarning, SeriesError, reason_of
 from seganypet.io.dicom_checks import positions_mm, refuse_unless_static_pet, unusual
 from seganypet.io.dicom_geometry import Grid, stack_slices
 from seganypet.io.dicom_pet_tags import pet_tags
@@ -111,9 +111,8 @@ def _stored_pixels(data: FileDataset, file: Path) -> npt.NDArray[np.float64]:
         return pixel_array(data).astype(np.float64)
     except UNREADABLE as error:
         syntax = data.file_meta.get("TransferSyntaxUID", "unknown")
-        reason = " ".join(str(error).split())
         raise ImageReadError(
-            f"{file.name}: pixels cannot be decoded ({reason}; transfer syntax {syntax}); copy it anew, or "
+            f"{file.name}: pixels cannot be decoded ({reason_of(error)}; transfer syntax {syntax}); copy it anew, or "
             "decompress it first (gdcmconv --raw)"
         ) from error
 

@@ -12,7 +12,7 @@ import pydicom
 from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
 
-from seganypet.errors import ImageReadError, SeriesError
+from seganypet.errors import ImageReadError, SeriesError, reason_of
 from seganypet.io.dicom_values import UNREADABLE
 
 PET_SOP_CLASS: Final = "1.2.840.10008.5.1.4.1.1.128"
@@ -211,8 +211,7 @@ def _is_bare(path: Path) -> bool:
 
 
 def _damaged(path: Path, error: Exception) -> ImageReadError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return ImageReadError(f"{path}: cannot be read as DICOM ({reason}); copy it anew")
+    return ImageReadError(f"{path}: cannot be read as DICOM ({reason_of(error)}); copy it anew")
 
 
 def _files_below(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 
-from seganypet.errors import ImageReadError, SUVError
+from seganypet.errors import ImageReadError, SUVError, reason_of
 
 UNREADABLE: Final = (
     AttributeError, BytesLengthException, EOFError, KeyError, NotImplementedError, OSError, OverflowError,
@@ -198,8 +198,9 @@ def _value(data: Dataset, keyword: str) -> Any:
     try:
         return data.get(keyword)
     except UNREADABLE as error:
-        reason = " ".join(str(error).split())
-        raise ImageReadError(f"{tag_name(keyword)} is garbled ({reason}); copy the series anew") from error
+        raise ImageReadError(
+            f"{tag_name(keyword)} is garbled ({reason_of(error)}); copy the series anew"
+        ) from error
 
 
 def _to_float(value: str, name: str) -> float:

@@ -16,7 +16,14 @@ import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
-from seganypet.errors import GeometryError, ImageReadError, ImageValueError, SegAnyPETError, SegAnyPETWarning
+from seganypet.errors import (
+    GeometryError,
+    ImageReadError,
+    ImageValueError,
+    SegAnyPETError,
+    SegAnyPETWarning,
+    reason_of,
+)
 from seganypet.io.nifti_header import header_notes, repairs_of
 from seganypet.volume import Affine, Mask, Source, Volume, check_affine
 
@@ -159,10 +166,9 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def _unreadable(path: Path, error: BaseException) -> ImageReadError:
-    reason = " ".join(str(error).split()) or type(error).__name__
     return ImageReadError(
-        f"{path}: empty, truncated or no NIfTI file, or a damaged header ({reason}); copy or export it again as "
-        ".nii or .nii.gz"
+        f"{path}: empty, truncated or no NIfTI file, or a damaged header ({reason_of(error)}); copy or export "
+        "it again as .nii or .nii.gz"
     )
 
 

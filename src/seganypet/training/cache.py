@@ -28,8 +28,9 @@ import numpy.typing as npt
 from seganypet.errors import ImageReadError, OutputError, SegAnyPETWarning
 from seganypet.io import ManifestRow, write_json
 from seganypet.io.case_files import source_files
+from seganypet.targets import MIN_VOXELS
 from seganypet.training.case_images import MAPS, CaseImages, read_images
-from seganypet.training.cases import MIN_VOXELS, CachedCase, Target, targets_of
+from seganypet.training.cases import CachedCase, Target, targets_of
 from seganypet.volume import Affine
 
 CACHE_VERSION: Final = 1

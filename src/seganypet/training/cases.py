@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from seganypet.prompts import deepest_voxel
-from seganypet.targets import LESION
+from seganypet.targets import LESION, MIN_VOXELS
 from seganypet.volume import Affine
 
 Kind = Literal["organ", "lesion"]
 Voxel = tuple[int, int, int]
 LabelMap = npt.NDArray[np.integer[Any]]
 Boxes = Sequence[tuple[slice, slice, slice] | None]
-
-MIN_VOXELS: Final = 4
-"""Fewest voxels of a target: fewer cannot be told from noise."""
 
 
 @dataclass(frozen=True, slots=True)

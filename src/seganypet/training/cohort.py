@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from seganypet.errors import ManifestError, SegAnyPETWarning, UsageError
+from seganypet.targets import MIN_VOXELS
 from seganypet.training.cache import CacheEntry, open_case, read_entry, remove_leftovers
-from seganypet.training.cases import MIN_VOXELS, CachedCase, Target
+from seganypet.training.cases import CachedCase, Target
 from seganypet.training.cohort_files import OnCase, Source, cache_all, folders_of, same_images, sources_of
 from seganypet.training.cohort_summary import summary_of
 from seganypet.training.folders import require_folder

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from seganypet.errors import OutputError, TrainingError
+from seganypet.errors import OutputError, TrainingError, reason_of
 from seganypet.io import run_record, write_json
 from seganypet.io.write import atomic_path
 from seganypet.training.checkpoint import FILE_NAME, as_json, remove_leftovers, require_same_recipe
@@ -247,5 +247,4 @@ def _text(path: Path) -> str:
 
 
 def _unreadable(path: Path, error: Exception) -> TrainingError:
-    reason = " ".join(str(error).split())
-    return TrainingError(f"{path} cannot be read ({reason}); restore it, or choose another folder")
+    return TrainingError(f"{path} cannot be read ({reason_of(error)}); restore it, or choose another folder")

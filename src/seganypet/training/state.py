@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.lr_scheduler import LambdaLR
 
-from seganypet.errors import TrainingError
+from seganypet.errors import TrainingError, reason_of
 from seganypet.training.tally import Tally
 
 _NUMBERS = ("step", "seconds", "skipped", "skipped_in_a_row", "best")
@@ -77,9 +77,8 @@ class State:
                 setattr(self, name, stored[name])
             self.tally = Tally(stored["tally"])
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
             raise TrainingError(
-                f"{where} does not fit this network ({reason}); choose another folder"
+                f"{where} does not fit this network ({reason_of(error)}); choose another folder"
             ) from error
 
     def _parts(self) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import cc3d
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from seganypet.errors import GeometryError
 from seganypet.evaluation.detection import detection
@@ -75,3 +77,23 @@ def test_an_empty_mask_misses_everything():
 def test_refuses_masks_of_different_shape():
     with pytest.raises(GeometryError, match=r"\(30, 10, 10\).*\(2, 2, 2\)"):
         detection(lesions(1), np.ones((2, 2, 2), dtype=bool), 1.0)
+
+
+def autopet_volumes(prediction: np.ndarray, reference: np.ndarray, voxel_ml: float) -> tuple[float, float]:
+    """FPV and FNV as autoPET's evaluation defines them, component by component, by the library that it uses."""
+    volumes = []
+    for these, others in ((prediction, reference), (reference, prediction)):
+        components = cc3d.connected_components(these.astype(np.uint8), connectivity=18)
+        alone = [n for n in range(1, int(components.max()) + 1) if not (others & (components == n)).any()]
+        volumes.append(sum(int((components == n).sum()) for n in alone) * voxel_ml)
+    return volumes[0], volumes[1]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_volumes_are_those_of_autopet_s_evaluation(seed):
+    noise = np.random.default_rng(seed).normal(size=(2, 24, 24, 24))
+    masks = ndimage.gaussian_filter(noise, (0, 1.0, 1.0, 1.0)) > 0.22
+    found = detection(masks[0], masks[1], 0.064)
+    assert (found.fp_ml, found.fn_ml) == pytest.approx(autopet_volumes(masks[0], masks[1], 0.064))
+    assert found.fp_ml > 0
+    assert found.fn_ml > 0

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from seganypet.errors import MethodError
+from seganypet.errors import MethodError, reason_of
 from seganypet.evaluation.methods.entry import Entry, Options
 from seganypet.evaluation.methods.interface import Prompting, Scan
 from seganypet.inference.regions import voxel_of
@@ -91,7 +91,7 @@ class NnInteractiveMethod:
             with contextlib.redirect_stdout(io.StringIO()):
                 call()
         except Exception as error:  # of torch's and of its own: anything may be raised
-            raise MethodError(f"nnInteractive failed on this scan: {_short(error)}") from error
+            raise MethodError(f"nnInteractive failed on this scan: {reason_of(error)}") from error
         finally:
             torch.set_num_threads(threads)
             np.random.set_state(drawn)  # noqa: NPY002
@@ -117,7 +117,7 @@ def load_session(folder: Path, device: torch.device) -> Any:
         from nnInteractive.inference.inference_session import nnInteractiveInferenceSession as NewSession
     except ImportError as error:
         raise MethodError(
-            f'nnInteractive cannot be imported ({_short(error)}); pip install "seganypet[compare]"'
+            f'nnInteractive cannot be imported ({reason_of(error)}); pip install "seganypet[compare]"'
         ) from error
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -125,13 +125,9 @@ def load_session(folder: Path, device: torch.device) -> Any:
             session.initialize_from_trained_model_folder(str(folder))
     except Exception as error:  # it unpickles and builds classes by name: anything may be raised
         raise MethodError(
-            f"{folder}: nnInteractive cannot load it ({_short(error)}); download it again"
+            f"{folder}: nnInteractive cannot load it ({reason_of(error)}); download it again"
         ) from error
     return session
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _build(argument: str, options: Options) -> NnInteractiveMethod:

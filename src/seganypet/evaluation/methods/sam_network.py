@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional
 
-from seganypet.errors import MethodError
+from seganypet.errors import MethodError, reason_of
 from seganypet.evaluation.methods.axial_slices import Picture
 from seganypet.models.device import device_named
 from seganypet.volume import BoolArray
@@ -174,7 +174,7 @@ def load_sam(folder: Path, custom: Custom, device: str) -> SamNetwork:
         )
     except _MISFITS as error:
         raise MethodError(
-            f"{folder}: cannot be loaded as a SAM ({_short(error)}); download it again"
+            f"{folder}: cannot be loaded as a SAM ({reason_of(error)}); download it again"
         ) from error
     wrong = sorted(str(key) for kind in _KINDS_OF_MISFIT for key in report.get(kind, ()))
     if wrong:
@@ -195,7 +195,7 @@ def _sam_model() -> Any:
         return transformers.SamModel
     except (ImportError, RuntimeError) as error:
         raise MethodError(
-            f"SAM and MedSAM: transformers cannot load its SAM ({_short(error.__cause__ or error)}); install a "
+            f"SAM and MedSAM: transformers cannot load its SAM ({reason_of(error.__cause__ or error)}); install a "
             "torchvision of the same build as torch"
         ) from error
 
@@ -247,7 +247,3 @@ def _check(folder: Path) -> None:
             f"{folder}: holds no .safetensors; convert once what you trust: transformers.SamModel.from_pretrained("
             "FOLDER, use_safetensors=False).save_pretrained(FOLDER)"
         )
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

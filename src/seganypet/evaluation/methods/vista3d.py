@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seganypet.errors import MethodError
+from seganypet.errors import MethodError, reason_of
 from seganypet.evaluation.methods.entry import Entry, Options
 from seganypet.evaluation.methods.interface import Prompting, Scan
 from seganypet.models.device import device_named
@@ -205,8 +205,9 @@ def load_vista3d(path: Path) -> Any:
         network = vista3d132(encoder_embed_dim=embeddings.shape[1])
         network.load_state_dict(tensors)
     except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise MethodError(f"{path}: does not fit VISTA3D ({reason}); expected its models/model.pt") from error
+        raise MethodError(
+            f"{path}: does not fit VISTA3D ({reason_of(error)}); expected its models/model.pt"
+        ) from error
     return network
 
 
@@ -217,8 +218,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of a damaged file: anything may be raised
-        reason = " ".join(str(error).split())[:100]
-        raise MethodError(f"{path}: cannot be read ({reason}); download it again") from error
+        raise MethodError(f"{path}: cannot be read ({reason_of(error)}); download it again") from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
     if not isinstance(content, dict) or not all(isinstance(t, Tensor) for t in content.values()):

@@ -13,6 +13,7 @@ Patch = tuple[int, int, int]
 Spacing = tuple[float, float, float]
 
 NETWORKS: Final = ("nnunet", "stunet", "segresnet", "swinunetr")
+OPTIMIZERS: Final = ("sgd", "adamw")
 MULTIPLES: Final[Mapping[str, int]] = {"nnunet": 1, "stunet": 8, "segresnet": 8, "swinunetr": 32}
 """What the voxels of a patch are a multiple of along each axis; nnU-Net rounds up by itself."""
 
@@ -35,6 +36,8 @@ class Settings:
         batch: Patches in a batch; None for nnU-Net's choice.
         spacing_mm: Voxels of the training along the same axes; None for nnU-Net's choice.
         width: Channels at full resolution; None for the network's default.
+        optimizer: One of `OPTIMIZERS`; None for the network's own, which is AdamW of swinunetr, and nnU-Net's SGD.
+        learning_rate: At the beginning; None for 0.01 with SGD and 5e-4 with AdamW.
         seed: Of the weights and of the augmentation, as far as the framework is repeatable.
 
     Raises:
@@ -50,12 +53,16 @@ class Settings:
     batch: int | None = None
     spacing_mm: Spacing | None = None
     width: int | None = None
+    optimizer: str | None = None
+    learning_rate: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise UsageError(f"network {self.network!r} is unknown; choose of {', '.join(NETWORKS)}")
-        for name in ("epochs", "iterations", "minutes", "batch", "width"):
+        if self.optimizer not in (None, *OPTIMIZERS):
+            raise UsageError(f"optimizer {self.optimizer!r} is unknown; choose of {', '.join(OPTIMIZERS)}")
+        for name in ("epochs", "iterations", "minutes", "batch", "width", "learning_rate"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"{name} is {value}; expected a number above 0")

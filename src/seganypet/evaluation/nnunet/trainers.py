@@ -3,7 +3,7 @@
 Data, augmentation, loss, batches and prediction are nnU-Net's for all four. STU-Net is trained like nnU-Net's network,
 with deep supervision. SegResNet (Myronenko 2018, arXiv 1810.11654) and SwinUNETR (Hatamizadeh et al. 2022, arXiv
 2201.01266) are MONAI's, with their papers' depths and without deep supervision; SwinUNETR, which has attention, learns
-by AdamW, as it does there.
+by AdamW, as it does there. AdamW serves the others as well where the budget is too short for nnU-Net's SGD.
 """
 
 from __future__ import annotations
@@ -22,28 +22,35 @@ Tell = Callable[[str], None]
 _TrainerBase: Any = object
 _BEST: Final = "checkpoint_best.pth"
 _POLY_EXPONENT: Final = 0.9
+# Of nnU-Net's SGD, and of the AdamW that SwinUNETR is usually trained with.
+_LEARNING_RATES: Final[Mapping[str, float]] = {"sgd": 1e-2, "adamw": 5e-4}
+_ADAMW_DECAY: Final = 1e-5
 
 
 class BudgetedTrainer(_TrainerBase):  # type: ignore[misc]
     """What all four add to nnU-Net's trainer, whose constructor they keep.
 
     Attributes:
+        optimizer_name: One of `OPTIMIZERS`, where the settings name none.
         settings: What `configure` was given.
         mirroring: Whether scans are mirrored in augmentation and prediction.
         tell: Told a line after every epoch.
     """
 
+    optimizer_name: str = "sgd"
     settings: Settings
     mirroring: bool = True
     tell: Tell | None = None
 
     def configure(self, settings: Settings, *, mirroring: bool, tell: Tell | None) -> None:
-        """Set the length of the training, before `initialize`."""
+        """Set length and learning of the training, before `initialize`."""
         self.settings, self.mirroring, self.tell = settings, mirroring, tell
         self.num_epochs = settings.epochs
         self.num_iterations_per_epoch = settings.iterations
         self.num_val_iterations_per_epoch = max(1, settings.iterations // 10)
         self.save_every = 1
+        self.optimizer_name = settings.optimizer or self.optimizer_name
+        self.initial_lr = settings.learning_rate or _LEARNING_RATES[self.optimizer_name]
 
     @property
     def spent_s(self) -> float:
@@ -69,8 +76,13 @@ class BudgetedTrainer(_TrainerBase):  # type: ignore[misc]
         self.on_train_end()
 
     def configure_optimizers(self) -> tuple[Any, Any]:
-        """Return nnU-Net's optimiser, and a learning rate that falls with the budget."""
-        optimizer, _ = super().configure_optimizers()
+        """Return the optimiser, and a learning rate that falls with the budget."""
+        from torch.optim import AdamW
+
+        if self.optimizer_name == "adamw":
+            optimizer: Any = AdamW(self.network.parameters(), self.initial_lr, weight_decay=_ADAMW_DECAY)
+        else:
+            optimizer, _ = super().configure_optimizers()
         return optimizer, PolynomialDecay(optimizer, self.initial_lr, self.progress)
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:  # noqa: N802
@@ -192,20 +204,7 @@ class SegResNetTrainer(PlainTrainer):
 class SwinUNETRTrainer(PlainTrainer):
     """SwinUNETR: a shifted-window transformer as the encoder of a U-Net."""
 
-    learning_rate: float = 5e-4
-    decay: float = 1e-5
-
-    def configure(self, settings: Settings, *, mirroring: bool, tell: Tell | None) -> None:
-        """Set the length of the training, and its own learning rate."""
-        super().configure(settings, mirroring=mirroring, tell=tell)
-        self.initial_lr, self.weight_decay = self.learning_rate, self.decay
-
-    def configure_optimizers(self) -> tuple[Any, Any]:
-        """Return AdamW, and a learning rate that falls with the budget."""
-        from torch.optim import AdamW
-
-        optimizer = AdamW(self.network.parameters(), self.initial_lr, weight_decay=self.weight_decay)
-        return optimizer, PolynomialDecay(optimizer, self.initial_lr, self.progress)
+    optimizer_name = "adamw"
 
     def build_network_architecture(
         self,

@@ -148,3 +148,23 @@ def test_the_learning_rate_falls_with_the_budget():
         decay.step(7)
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([0.01, 0.01 * 0.5**0.9, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("network", "changed", "expected"),
+    [
+        ("nnunet", {}, ("sgd", 0.01)),
+        ("swinunetr", {}, ("adamw", 5e-4)),
+        ("stunet", {"optimizer": "adamw"}, ("adamw", 5e-4)),
+        ("segresnet", {"optimizer": "adamw", "learning_rate": 1e-3}, ("adamw", 1e-3)),
+        ("swinunetr", {"optimizer": "sgd"}, ("sgd", 0.01)),
+    ],
+)
+def test_networks_learn_by_their_optimizer_unless_told_another(network, changed, expected):
+    trainer = trainer_class(network).__new__(trainer_class(network))
+    trainer.weight_decay = 3e-5  # as nnU-Net's constructor sets it
+    trainer.configure(Settings(network=network, **changed), mirroring=True, tell=None)
+    trainer.network, trainer.current_epoch = torch.nn.Linear(1, 1), 0
+    trainer.logger = Log([])
+    optimizer, _ = trainer.configure_optimizers()
+    assert (type(optimizer).__name__.lower(), optimizer.param_groups[0]["lr"]) == expected
