@@ -113,10 +113,11 @@ def _run(task: _Task, method: Method, start_seconds: float, result: UnitResult) 
         clicks += [task.named | {"click": answer.round, **_click(click)} for click in answer.clicks]
         if answer.round == 0 and not (told or pairs):
             continue  # nobody has clicked yet
-        if (
-            scored is None or scored[0] is not answer.mask
-        ):  # else nothing was clicked, and nothing has changed
-            scored = answer.mask, _scores(answer.mask, task)
+        if scored is None or not np.array_equal(scored[0], answer.mask):
+            scored = (
+                answer.mask.copy(),
+                _scores(answer.mask, task),
+            )  # a copy: a method may draw on in its mask
         told_by = {"prompting": method.prompting, "click": answer.round, "points": len(clicks)}
         rows.append(task.named | {"size": task.target.size} | told_by | scored[1])
     result.rows += rows

@@ -224,3 +224,39 @@ def test_refuses_recorded_clicks_that_cannot_be_used(tmp_path):
 def test_refuses_settings_that_make_no_sense(settings, message):
     with pytest.raises(UsageError, match=message):
         EvaluationConfig(**settings)
+
+
+class DrawsOn(Told):
+    """A method that hands out the same array each time, and changes it."""
+
+    def click(self, click):
+        mask = super().click(click)
+        if not hasattr(self, "_page"):
+            self._page = mask.copy()
+        self._page[...] = mask
+        return self._page
+
+
+def test_a_mask_that_a_method_changes_in_place_is_scored_anew(tmp_path):
+    case = case_of(tmp_path, lesions="none")
+    liver = small_cohorts.organs() == 1
+    half = liver.copy()
+    half[np.argwhere(liver)[0][0]] = False
+    method = DrawsOn(half, liver)
+    method.start(case.scan)
+    result = run_unit(method, case, EvaluationConfig(clicks=(1, 2)), 0)
+    first, second = (row["dsc"] for row in result.rows[:2])
+    assert first < second == 1.0
+
+
+def test_an_equal_mask_is_not_measured_again(tmp_path, monkeypatch):
+    from seganypet.evaluation import unit
+
+    measured = []
+    agreement = unit.agreement
+    monkeypatch.setattr(unit, "agreement", lambda *a, **k: measured.append(1) or agreement(*a, **k))
+    case = case_of(tmp_path, lesions="none")
+    half = small_cohorts.organs() == 1
+    half[np.argwhere(half)[0][0]] = False
+    run_unit(told(half, case=case), case, EvaluationConfig(clicks=(1, 3)), 0)
+    assert len(measured) == len(case.targets)

@@ -65,6 +65,7 @@ _COSTS: Final = (
     Column(head="each later click, s", value="later_click_s", style="number", better="lower"),
     Column(head="prompts", value="points", style="count", better=""),
 )
+COST_HEADS: Final = (*(column.head for column in _COSTS), "peak memory, MB")
 
 
 def lesion_tables(results: Results, clicks: Sequence[int]) -> list[Table]:
@@ -103,8 +104,7 @@ def cost_table(results: Results) -> Table | None:
     rows = []
     for method in dict.fromkeys(costs["method"]):
         of = costs[costs["method"] == method]
-        cells = [number_cell(median_of(of, column.value), column.style) for column in _COSTS]
-        rows.append(Row(cells=(text_cell(method), *cells, _peak(of))))
+        rows.append(Row(cells=(text_cell(method), *cost_cells(of))))
     if not rows:
         return None
     targets = costs[TARGET].drop_duplicates()
@@ -115,9 +115,15 @@ def cost_table(results: Results) -> Table | None:
         "those that it answered.",
         notes.left_out(results),
     )
-    heads = ("method", *(column.head for column in _COSTS), "peak memory, MB")
+    heads = ("method", *COST_HEADS)
     better: tuple[Better, ...] = ("", *(column.better for column in _COSTS), "lower")
     return Table(name="cost", title="Cost", heads=heads, rows=with_best(rows, better), notes=below, texts=1)
+
+
+def cost_cells(costs: pd.DataFrame) -> tuple[Cell, ...]:
+    """Return medians over one method's targets, as `COST_HEADS` names them, and its highest memory."""
+    medians = (number_cell(median_of(costs, column.value), column.style) for column in _COSTS)
+    return (*medians, _peak(costs))
 
 
 def _table(

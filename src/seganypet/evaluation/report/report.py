@@ -15,6 +15,7 @@ from seganypet.evaluation.report.html import html_of_report
 from seganypet.evaluation.report.latex import latex_of_table
 from seganypet.evaluation.report.markdown import markdown_of_report
 from seganypet.evaluation.report.measure_tables import cost_table
+from seganypet.evaluation.report.overview import overview_table
 from seganypet.evaluation.report.published_tables import HEADING, published_tables
 from seganypet.evaluation.report.results import PAPERS_ORGANS, Results, Skip
 from seganypet.evaluation.report.tables import all_tables, settings_table, skipped_table
@@ -89,8 +90,11 @@ def _sections(
     settings: Mapping[str, Any],
     worst: Sequence[WorstCase],
 ) -> list[Section]:
-    pictures = _pictures(results, clicks[0], worst)
-    found = [Section(heading="At a glance", pictures=pictures)] if pictures else []
+    pictures, overview = _pictures(results, clicks[0], worst), overview_table(results, clicks, seen)
+    found = []
+    if pictures or overview is not None:
+        tables = [] if overview is None else [overview]
+        found.append(Section(heading="At a glance", pictures=pictures, tables=tuple(tables)))
     for heading, tables in all_tables(results, clicks, seen, reference).items():
         found.append(Section(heading=heading, tables=tuple(tables)))
     of_run = settings_table(settings)

@@ -1,0 +1,82 @@
+"""One line for each method: what it reaches with more and more clicks, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from seganypet.evaluation.report import notes
+from seganypet.evaluation.report.accuracy_tables import DICE
+from seganypet.evaluation.report.measure_tables import COST_HEADS, cost_cells
+from seganypet.evaluation.report.results import ORGANS, Results, mean_of
+from seganypet.evaluation.report.table import Better, Cell, Row, Table, number_cell, text_cell, with_best
+from seganypet.targets import LESION, LESIONS
+
+
+def overview_table(results: Results, clicks: Sequence[int], seen: Sequence[str]) -> Table | None:
+    """Return the mean Dice of each kind of targets beside the costs; None where nothing was answered.
+
+    Args:
+        results: All of them.
+        clicks: After which clicks.
+        seen: Organs that the tested models saw in training; none makes one column of all organs.
+    """
+    kinds = {head: part for head, part in _kinds(results, seen).items() if len(part.rows)}
+    rows = []
+    for method in results.methods:
+        dice = [_course(part, method, clicks) for part in kinds.values()]
+        costs = results.costs[results.costs["method"] == method]
+        medians = (replace(cell, interval="") for cell in cost_cells(costs))
+        rows.append(Row(cells=(text_cell(method), *dice, *medians)))
+    if not kinds or not rows:
+        return None
+    steps = " → ".join(str(click) for click in clicks)
+    below = (
+        f"Mean Dice after {steps} clicks; one number: clicks change nothing, or there were none. Bold: the best after "
+        "the last. Intervals are in the tables below.",
+        notes.counted(results),
+        "Seconds are medians over targets; the start is once for each case.",
+        notes.left_out(results),
+        *_fewer(rows),
+    )
+    heads = ("method", *(f"{head}: {DICE.title}" for head in kinds), *COST_HEADS)
+    none: Better = ""
+    better = [none, *[DICE.better] * len(kinds), *[none] * len(COST_HEADS)]
+    marked = with_best(rows, better)
+    return Table(name="overview", title="Accuracy and cost", heads=heads, rows=marked, notes=below, texts=1)
+
+
+def _kinds(results: Results, seen: Sequence[str]) -> dict[str, Results]:
+    organs = results.domain(ORGANS)
+    others = set(organs.rows["target"]) - set(seen)
+    of_organs = (
+        {"organs seen": organs.kept("target", seen), "organs not seen": organs.kept("target", others)}
+        if seen
+        else {"organs": organs}
+    )
+    return {**of_organs, **{notes.shown(name): results.domain(name) for name in (LESIONS, LESION)}}
+
+
+def _course(part: Results, method: str, clicks: Sequence[int]) -> Cell:
+    """Return the means after one click after the other as one cell, whose value is the last."""
+    expected = len(part.targets())
+    wanted = (0,) if part.automatic(method) else clicks
+    found = [part.after(method, click) for click in wanted]
+    means = [number_cell(mean_of(rows, DICE.column), DICE.style, expected=expected) for rows in found]
+    texts = [cell.text for cell in means if cell.value is not None]
+    if not texts:
+        return Cell(expected=expected)
+    last = means[len(texts) - 1]
+    return Cell(
+        text=texts[0] if len(set(texts)) == 1 else " → ".join(texts),
+        value=last.value,
+        low=last.low,
+        high=last.high,
+        targets=last.targets,
+        expected=expected,
+    )
+
+
+def _fewer(rows: Sequence[Row]) -> tuple[str, ...]:
+    some = any(cell.fewer and cell.value is not None for row in rows for cell in row.cells)
+    return ("*: of fewer targets than there are, not comparable and never bold.",) if some else ()
