@@ -1,5 +1,11 @@
 """What can go wrong. Each message names the file or argument, the value found and the remedy."""
 
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+_MOST_NAMES: Final = 30
+
 
 class SegAnyPETError(Exception):
     """Base of every error that SegAnyPET raises on bad input."""
@@ -65,3 +71,18 @@ def reason_of(error: BaseException, longest: int = 200) -> str:
         longest: Characters.
     """
     return " ".join(str(error).split())[:longest] or type(error).__name__
+
+
+def choice_of(wanted: str, known: Iterable[str]) -> str:
+    """Return what may be chosen in place of an unknown name, to stand at the end of a message.
+
+    Args:
+        wanted: What was asked for.
+        known: What there is; the nearest are told where there are too many for all.
+    """
+    names = list(known)
+    near = difflib.get_close_matches(wanted, names)
+    if near:
+        return f"do you mean {' or '.join(near)}?"
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"choose of {', '.join(names[:_MOST_NAMES])}{more}"

@@ -17,6 +17,7 @@ __all__ = ["VERBS", "build_parser", "main"]
 VERBS = ("segment", "suv", "info", "demo", "simulate", "train", "baseline", "evaluate", "benchmark")
 """Each is a module of this package with `add_parser(subparsers)`; it imports libraries only when it runs."""
 
+_RESUMING = ("simulate", "baseline", "evaluate")
 _BAD_INPUT, _BUG, _INTERRUPTED, _BROKEN_PIPE = 2, 1, 130, 141
 
 
@@ -39,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except SegAnyPETError as error:
             return _fail(str(error), _BAD_INPUT, debug)
         except KeyboardInterrupt:
-            return _fail("interrupted", _INTERRUPTED, debug)
+            hint = "; the same command goes on from there" if set(given) & set(_RESUMING) else ""
+            return _fail(f"interrupted{hint}", _INTERRUPTED, debug)
         except BrokenPipeError:  # whoever read our output has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _BROKEN_PIPE

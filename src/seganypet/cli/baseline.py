@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seganypet.cli.messages import say
-from seganypet.cli.parsing import count, numbers, positive
+from seganypet.cli.parsing import Names, count, numbers, positive
 
 if TYPE_CHECKING:
     from seganypet.evaluation.nnunet.settings import Settings
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Known here so that --help imports nothing; the same as in `evaluation.nnunet.settings`, as a test checks.
 NETWORKS = ("nnunet", "stunet", "segresnet", "swinunetr")
 OPTIMIZERS = ("sgd", "adamw")
+NORMALISATIONS = ("scan", "cohort")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,9 +48,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--targets",
-        nargs="+",
-        default=[],
-        metavar="NAME",
+        action=Names,
+        default=(),
+        metavar="NAME,…",
         help="names of labels.json to segment, and lesion for all lesions, which cover the organs that they lie in "
         "(default: all)",
     )
@@ -105,6 +106,18 @@ def _add_training_options(group: argparse._ArgumentGroup) -> None:
         help="at the beginning (default: 0.01 with sgd, 0.0005 with adamw)",
     )
     group.add_argument(
+        "--normalisation",
+        choices=NORMALISATIONS,
+        default="scan",
+        help="nnU-Net's z-score of each scan, or SUV clipped and scaled alike in the whole cohort, as nnU-Net's "
+        "authors did for autoPET II (default: %(default)s)",
+    )
+    group.add_argument(
+        "--no-augmentation",
+        action="store_true",
+        help="learn from scans as they are: quicker, where there is little time and many scans",
+    )
+    group.add_argument(
         "--device", default="auto", metavar="D", help="cpu or cuda; auto takes a GPU if there is one"
     )
     group.add_argument(
@@ -133,7 +146,10 @@ def run(arguments: argparse.Namespace) -> int:
     say(f"  {'training':10}  {trained['iterations']} iterations, {trained['training_s'] / 60:.1f} min")
     say(f"  {'predicted':10}  {record['cases']['test']} cases")
     say(f"wrote {folder / RECORD_NAME}")
-    say(f"compare with: seganypet evaluate --methods baseline={folder}")
+    say(
+        f"compare with: seganypet evaluate --manifest {arguments.manifest} --methods default,"
+        f"{arguments.network}:baseline={folder} -o RESULTS"
+    )
     return 0
 
 
@@ -151,7 +167,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         raise UsageError(f"--patch: {patch} are not whole numbers")
     return Settings(
         network=arguments.network,
-        targets=tuple(arguments.targets),
+        targets=arguments.targets,
         epochs=arguments.epochs,
         iterations=arguments.iterations,
         minutes=arguments.minutes,
@@ -161,6 +177,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         width=arguments.width,
         optimizer=arguments.optimizer,
         learning_rate=arguments.learning_rate,
+        augmentation=not arguments.no_augmentation,
+        normalisation=arguments.normalisation,
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seganypet.cli.messages import progress, progress_bar, progress_lines, say, table
-from seganypet.cli.parsing import count
+from seganypet.cli.parsing import Names, count
 
 if TYPE_CHECKING:
     from seganypet.evaluation.config import EvaluationConfig
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seganypet.io import ManifestRow
 
 _RECORD = "evaluation.json"
+_MANY = 40
 # Known here so that --help imports nothing; the same as `prompts.CLICK_POLICIES`, which a test holds it to.
 POLICIES = ("deepest", "uniform", "largest_component", "boundary")
 
@@ -37,7 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--methods",
-        type=_listed("method"),
+        action=Names,
         required=True,
         metavar="METHOD,…",
         help="names of methods or of shipped weights, files of weights; LABEL:METHOD gives one another name",
@@ -63,7 +64,7 @@ def _add_target_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--targets",
-        type=_listed("target"),
+        action=Names,
         default=(),
         metavar="NAME,…",
         help='what to segment; "lesion" or "lesions" for lesions (default: everything that is labelled)',
@@ -84,7 +85,7 @@ def _add_target_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--seen",
-        type=_listed("target"),
+        action=Names,
         default=None,
         metavar="NAME,…",
         help="organs that the methods were trained on, for the tables (default: the papers' five)",
@@ -171,6 +172,7 @@ def run(arguments: argparse.Namespace) -> int:
     from seganypet.evaluation.run import evaluate
 
     wanted = evaluation_run(arguments)
+    _announce(wanted)
     with progress_bar("evaluating") as bar:
         rows = evaluate(wanted, bar or progress_lines("evaluating"))
     autopet = wanted.config.scheme == "autopet"
@@ -178,9 +180,24 @@ def run(arguments: argparse.Namespace) -> int:
     outputs = [*write_results(wanted.folder, results), *_write_report(arguments, wanted, rows, results)]
     _write_record(arguments, wanted, outputs, started)
     _print_means(results, wanted.config)
+    _print_skipped(results, wanted.folder)
     for path in (*outputs, wanted.folder / _RECORD):
         say(f"wrote {path}")
     return 0
+
+
+def _announce(wanted: EvaluationRun) -> None:
+    """Say how much there is to do, which is measured in hours where everything that is labelled counts."""
+    from seganypet.evaluation.report.notes import plural
+    from seganypet.evaluation.run import rows_of
+
+    rows, labels = rows_of(wanted)
+    names = len(wanted.config.targets) or len(labels)
+    fewer = "; --targets names fewer" if names > _MANY else ""
+    say(
+        f"{plural(len(wanted.methods), 'method')} on {plural(len(rows), 'case')}, up to {names} targets and the "
+        f"lesions in each{fewer}; progress counts methods on cases"
+    )
 
 
 def evaluation_run(arguments: argparse.Namespace) -> EvaluationRun:
@@ -277,7 +294,7 @@ def _write_report(
             settings={
                 **asdict(config),
                 "methods": {f"{m.title}": m.fingerprint() for m in wanted.methods},
-                "threads": wanted.threads,
+                "threads": _threads(results),
             },
             worst=worst,
             scores=None
@@ -285,6 +302,13 @@ def _write_report(
             else results.autopet.assign(method=results.autopet["method"].map(titles)),
         )
     return [wanted.folder / "report.md", wanted.folder / "report.html"]
+
+
+def _threads(results: Results) -> str:
+    """Return how many threads methods had; where that differs, their times cannot be compared."""
+    found = sorted({int(count) for count in results.costs["threads"].dropna()})
+    warning = "; times of different numbers of threads are not comparable" if len(found) > 1 else ""
+    return " and ".join(map(str, found)) + warning
 
 
 def _write_record(
@@ -312,21 +336,16 @@ def _print_means(results: Results, config: EvaluationConfig) -> None:
     say(table(rows))
 
 
+def _print_skipped(results: Results, folder: Path) -> None:
+    """Print how much each method did not answer, and the commonest reason."""
+    for method, found in results.skipped.groupby("method", sort=False):
+        reason = found["reason"].mode().iloc[0]
+        say(f"{method}: {len(found)} skipped ({reason}); see {folder / 'skipped.csv'}")
+
+
 def _mean(scores: object) -> str:
     value = float(scores.mean())  # type: ignore[attr-defined]
     return "–" if value != value else f"{value:.3f}"
-
-
-def _listed(what: str) -> Callable[[str], tuple[str, ...]]:
-    """Return a converter for names with commas between them."""
-
-    def convert(text: str) -> tuple[str, ...]:
-        names = tuple(name.strip() for name in text.split(","))
-        if not all(names):
-            raise argparse.ArgumentTypeError(f"{text!r}; expected a {what} or several with commas between")
-        return names
-
-    return convert
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -69,6 +69,28 @@ def numbers(form: str) -> Callable[[str], tuple[float, ...]]:
     return convert
 
 
+class Names(argparse.Action):
+    """Keeps all names of one option, with commas or blanks between them, as one tuple."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **{**named, "nargs": "+"})
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: Any = None
+    ) -> None:
+        """Keep them.
+
+        Raises:
+            ArgumentError: One is empty.
+        """
+        names = tuple(name.strip() for text in values for name in text.rstrip(",").split(","))
+        if not all(names):
+            raise argparse.ArgumentError(
+                self, f"{' '.join(values)!r}; expected a name, or several with commas between"
+            )
+        setattr(namespace, self.dest, names)
+
+
 def positive(text: str) -> float:
     """Return a number above zero; a converter for argparse."""
     value = _finite(text, text)

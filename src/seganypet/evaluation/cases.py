@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from seganypet.errors import ManifestError, SegAnyPETError
+from seganypet.errors import ManifestError, SegAnyPETError, choice_of
 from seganypet.evaluation.methods.interface import Scan
 from seganypet.io import ManifestRow, read_volume
 from seganypet.io.label_map import read_label_map
@@ -122,16 +123,21 @@ def read_case(
     )
 
 
-def check_names(names: Sequence[str], labels: Mapping[str, Sequence[int]]) -> None:
+def check_names(names: Sequence[str], labels: Mapping[str, Sequence[int]], path: Path) -> None:
     """Refuse names of targets that no label map can hold.
+
+    Args:
+        names: Of targets.
+        labels: Ids of every organ.
+        path: Where the labels were read from.
 
     Raises:
         ManifestError: One is in no labels.json.
     """
     unknown = [name for name in names if name not in (LESION, LESIONS) and name not in labels]
     if unknown:
-        known = ", ".join((*labels, LESION, LESIONS))
-        raise ManifestError(f"target {unknown[0]!r} is not in labels.json; it has {known}")
+        choice = choice_of(unknown[0], (LESION, LESIONS, *labels))
+        raise ManifestError(f"{path}: has no target {unknown[0]!r}; {choice}")
 
 
 def size_class(volume_ml: float) -> str:

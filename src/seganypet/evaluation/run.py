@@ -24,6 +24,7 @@ from seganypet.evaluation.store import Store
 from seganypet.evaluation.unit import UnitResult, run_unit
 from seganypet.io import ManifestRow, read_labels, read_manifest
 from seganypet.io.case_files import source_files
+from seganypet.io.manifest import LABELS_NAME
 from seganypet.io.side_by_side import side_by_side
 from seganypet.targets import MIN_VOXELS
 
@@ -130,13 +131,14 @@ def rows_of(run: EvaluationRun) -> tuple[list[ManifestRow], Labels]:
         ManifestError: The manifest or its labels cannot be used; no row of the split; unknown targets.
     """
     rows, labels = read_manifest(run.manifest), read_labels(run.manifest)
-    check_names(run.config.targets, labels)
+    check_names(run.config.targets, labels, run.manifest.with_name(LABELS_NAME))
     splits = sorted({row.split for row in rows if row.split})
     split = run.split or ("test" if splits else "all")
     found = [row for row in rows if split in ("all", row.split)]
     if not found:
         raise ManifestError(
-            f"{run.manifest}: no row of split {split!r}; it has {', '.join(splits) or 'none'}"
+            f"{run.manifest}: no row of split {split!r}; it has {', '.join(splits) or 'none'}; choose one of "
+            "them by --split, or all"
         )
     return found, labels
 

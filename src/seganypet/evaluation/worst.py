@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from seganypet.analysis.views import Hanging, Plane, across, columns_and_rows, slice_at
 from seganypet.evaluation.cases import Case, CaseTarget, read_case
 from seganypet.evaluation.report import View, WorstCase, worst_targets
+from seganypet.evaluation.report.prompting import points
 from seganypet.evaluation.store import Store
 from seganypet.evaluation.unit import mask_key
 from seganypet.io import ManifestRow
@@ -63,7 +64,8 @@ def worst_cases(
         case = read_case(row_of[name], labels)
         (wanted,) = [t for t in case.targets if (t.name, t.instance) == (target, str(instance))]
         mask = store.mask(method, name, mask_key(target, str(instance), 0))
-        heading = f"{name}, {target}{f' {instance}' if instance else ''}, {title or method}: Dice {dsc:.2f}"
+        which = f"{name}, {target}{f' {instance}' if instance else ''}"
+        heading = f"{which}, {title or method} after {points(click)}: Dice {dsc:.2f}"
         cases.append(WorstCase(title=heading, views=_views(case, wanted, mask)))
     return cases
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from seganypet.errors import ManifestError, OutputError, UsageError
+from seganypet.errors import ManifestError, OutputError, UsageError, reason_of
 from seganypet.io.write import atomic_path
 
 SPLITS: Final = ("train", "val", "test")
@@ -170,9 +170,14 @@ def read_labels(path: str | Path) -> dict[str, list[int]]:
     path = path.with_name(LABELS_NAME) if path.suffix.lower() == ".csv" else path
     try:
         labels = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ManifestError(
+            f'{path}: is not there; write {{"liver": [5], …}}, the ids of each organ in the label maps of the column '
+            "reference, or {} where the manifest has lesions only"
+        ) from error
     except (OSError, ValueError) as error:
         raise ManifestError(
-            f"{path}: cannot be read ({error}); it holds {{name: [ids]}} of the label maps"
+            f"{path}: cannot be read ({reason_of(error)}); it holds {{name: [ids]}} of the label maps"
         ) from error
     if not isinstance(labels, dict):
         raise ManifestError(f"{path}: holds a {type(labels).__name__}; expected {{name: [ids]}}")

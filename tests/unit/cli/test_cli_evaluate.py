@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pandas as pd
 import pytest
 
 import small_cohorts
-from seganypet.cli import evaluate, main
+from seganypet.cli import build_parser, evaluate, main
 from seganypet.prompts import CLICK_POLICIES
 
 
@@ -49,6 +50,34 @@ def test_writes_the_report_with_the_methods_names(manifest, tmp_path):
     assert "<img" in (tmp_path / "run" / "report.html").read_text()
 
 
+def test_the_size_of_the_work_and_what_was_skipped_are_printed(manifest, tmp_path, capsys):
+    options = ("--methods", "suv2.5", "percist", "--targets", "lesion", "liver", "--clicks", "1")
+    assert called(manifest, tmp_path / "run", *options) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("2 methods on 2 cases, up to 2 targets and the lesions in each; ")
+    assert "percist: 2 skipped (fewer than 4 voxels); see" in out
+    assert called(manifest, tmp_path / "bad", "--methods", "no:command=false", "--clicks", "1") == 0
+    out = capsys.readouterr().out
+    assert re.search(r"\nno: \d+ skipped \(.*\); see ", out)
+    assert f"see {tmp_path / 'bad' / 'skipped.csv'}" in out
+
+
+def test_names_stand_with_commas_or_blanks():
+    parse = build_parser().parse_args
+    given = ["evaluate", "--manifest", "m.csv", "-o", "r", "--methods", "suv2.5,default", "--targets"]
+    assert parse([*given, "liver", "spleen,lesion"]).targets == ("liver", "spleen", "lesion")
+    assert parse([*given, "liver,", "spleen"]).targets == ("liver", "spleen")
+
+
+def test_mixed_numbers_of_threads_are_told(manifest, tmp_path):
+    assert called(manifest, tmp_path / "run", "--methods", "suv2.5", "--clicks", "1", "--threads", "1") == 0
+    assert (
+        called(manifest, tmp_path / "run", "--methods", "suv2.5,suv4.0", "--clicks", "1", "--threads", "2")
+        == 0
+    )
+    assert "1 and 2; times of different numbers" in (tmp_path / "run" / "report.md").read_text()
+
+
 def test_autopet_s_scheme_writes_its_scores(manifest, tmp_path):
     assert called(manifest, tmp_path / "run", "--scheme", "autopet") == 0
     scores = pd.read_csv(tmp_path / "run" / "autopet.csv")
@@ -72,11 +101,11 @@ def test_methods_are_listed_without_a_cohort(capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--methods", "sniffing"), "'sniffing' is unknown; choose of"),
-        (("--methods", "suv2.5,"), "expected a method or several with commas between"),
+        (("--methods", "sniffing"), "'sniffing' is unknown, and no file of weights; choose of"),
+        (("--methods", "suv2.5,,default"), "expected a name, or several with commas between"),
         (("--clicks", "1,x"), "expected whole numbers with commas between"),
         (("--clicks", "3,1"), "the smallest first"),
-        (("--targets", "nose"), "target 'nose' is not in labels.json"),
+        (("--targets", "nose"), "has no target 'nose'; choose of lesion"),
         (("--draws", "2"), "all would be the same"),
         (("--split", "val"), "no row of split 'val'"),
         (("--tolerance", "-1"), "tolerance_mm is -1.0"),

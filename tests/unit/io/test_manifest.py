@@ -192,7 +192,7 @@ def test_refuses_labels_of_another_form(tmp_path, text, message):
 
 
 def test_refuses_missing_labels(tmp_path):
-    with pytest.raises(ManifestError, match=r"labels\.json: cannot be read"):
+    with pytest.raises(ManifestError, match=r"labels\.json: is not there; write \{"):
         read_labels(tmp_path / "manifest.csv")
 
 

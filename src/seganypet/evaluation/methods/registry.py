@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from seganypet.errors import UsageError
+from seganypet.errors import UsageError, choice_of
 from seganypet.evaluation.methods import (
     clinic,
     ct,
@@ -117,8 +117,8 @@ def chosen(text: str) -> Chosen:
     if spec in shipped_weights() or (spec.lower().endswith(_WEIGHT_SUFFIXES) and name not in ENTRIES):
         return Chosen(label or _label_of(spec), WEIGHTS, spec)
     if name not in ENTRIES:
-        known = ", ".join([*shipped_weights(), *(_usage(n) for n in ENTRIES)])
-        raise UsageError(f"--methods: {spec!r} is unknown; choose of {known}, or give a file of weights")
+        choice = choice_of(spec, [*shipped_weights(), *(_usage(n) for n in ENTRIES)])
+        raise UsageError(f"--methods: {spec!r} is unknown, and no file of weights; {choice}")
     wanted = ENTRIES[name].argument
     if bool(wanted) != bool(argument):
         raise UsageError(f"--methods: {spec!r}; write {_usage(name)}")
@@ -136,7 +136,7 @@ def chosen_methods(texts: Sequence[str]) -> list[Chosen]:
     titles = [method.title for method in methods]
     twice = sorted({name for names in (labels, titles) for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"--methods: two are called {twice[0]!r}; give one another name: NAME:{twice[0]}")
+        raise UsageError(f"--methods: two are called {twice[0]!r}; give one another name: NAME:METHOD")
     return methods
 
 

@@ -58,7 +58,9 @@ def cohort_of(manifest: Path, targets: Sequence[str]) -> Cohort:
     test = {name: row for name, row in numbered.items() if row.split == "test"}
     for split, found in (("train", training), ("test", test)):
         if not found:
-            raise ManifestError(f"{manifest}: no case of split {split!r}; fill the column split")
+            raise ManifestError(
+                f"{manifest}: no case of split {split!r}; fill the column split, or simulate with --split"
+            )
     labelled = [*training.values(), *validation.values()]
     with_lesions = all(row.lesions is not None for row in labelled)
     wanted = targets or (*labels, *([LESION] if with_lesions else []))

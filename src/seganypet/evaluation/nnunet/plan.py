@@ -1,4 +1,4 @@
-"""nnU-Net's fingerprint, plans and preprocessing of an exported cohort, with our patch, batch, spacing and width."""
+"""nnU-Net's fingerprint, plans and preprocessing of an exported cohort, changed as the settings want."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plan(cohort: Cohort, settings: Settings, raw: Path, preprocessed: Path, *, j
 
     Args:
         cohort: What was exported.
-        settings: Patch, batch, spacing and width; what is None stays nnU-Net's choice.
+        settings: Patch, batch, spacing, width and normalisation; what is None stays nnU-Net's choice.
         raw: nnU-Net's folder of raw data sets.
         preprocessed: Its folder of preprocessed ones.
         jobs: Processes side by side.
@@ -80,6 +80,10 @@ def _change(configuration: dict[str, Any], settings: Settings, transpose: Sequen
     configuration["patch_size"] = [int(n) for n in patch]
     if settings.batch is not None:
         configuration["batch_size"] = settings.batch
+    if settings.normalisation == "cohort":
+        configuration["normalization_schemes"] = [
+            "CTNormalization"
+        ]  # by its statistics; nothing in it is CT's
 
 
 def _adapt_network(configuration: dict[str, Any], patch: Sequence[int], width: int) -> list[int]:

@@ -14,6 +14,9 @@ Spacing = tuple[float, float, float]
 
 NETWORKS: Final = ("nnunet", "stunet", "segresnet", "swinunetr")
 OPTIMIZERS: Final = ("sgd", "adamw")
+NORMALISATIONS: Final = ("scan", "cohort")
+"""nnU-Net's z-score of each scan; or SUV clipped and scaled alike for all, by the cohort's foreground, which nnU-Net
+does to CT, and its authors did to PET for autoPET II [github.com/MIC-DKFZ/nnUNet, issue 2985]."""
 MULTIPLES: Final[Mapping[str, int]] = {"nnunet": 1, "stunet": 8, "segresnet": 8, "swinunetr": 32}
 """What the voxels of a patch are a multiple of along each axis; nnU-Net rounds up by itself."""
 
@@ -38,6 +41,8 @@ class Settings:
         width: Channels at full resolution; None for the network's default.
         optimizer: One of `OPTIMIZERS`; None for the network's own, which is AdamW of swinunetr, and nnU-Net's SGD.
         learning_rate: At the beginning; None for 0.01 with SGD and 5e-4 with AdamW.
+        augmentation: Whether nnU-Net turns, scales, blurs, … what is learned from.
+        normalisation: One of `NORMALISATIONS`.
         seed: Of the weights and of the augmentation, as far as the framework is repeatable.
 
     Raises:
@@ -55,6 +60,8 @@ class Settings:
     width: int | None = None
     optimizer: str | None = None
     learning_rate: float | None = None
+    augmentation: bool = True
+    normalisation: str = "scan"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -62,6 +69,10 @@ class Settings:
             raise UsageError(f"network {self.network!r} is unknown; choose of {', '.join(NETWORKS)}")
         if self.optimizer not in (None, *OPTIMIZERS):
             raise UsageError(f"optimizer {self.optimizer!r} is unknown; choose of {', '.join(OPTIMIZERS)}")
+        if self.normalisation not in NORMALISATIONS:
+            raise UsageError(
+                f"normalisation {self.normalisation!r} is unknown; choose of {', '.join(NORMALISATIONS)}"
+            )
         for name in ("epochs", "iterations", "minutes", "batch", "width", "learning_rate"):
             value = getattr(self, name)
             if value is not None and value <= 0:

@@ -41,7 +41,7 @@ class TrainedNetwork:
             settings, self.targets = settings_of(folder), read_labels(folder / LABELS_NAME)
         except SegAnyPETError as error:
             raise MethodError(
-                f"{folder}: no finished baseline ({error}); run seganypet baseline to its end"
+                f"{folder}: holds no baseline that has ended; train one: seganypet baseline NETWORK -o {folder}"
             ) from error
         require_framework(settings.network)
         self._work = (folder / WORK_NAME).absolute()

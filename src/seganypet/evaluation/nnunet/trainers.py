@@ -86,11 +86,23 @@ class BudgetedTrainer(_TrainerBase):  # type: ignore[misc]
         return optimizer, PolynomialDecay(optimizer, self.initial_lr, self.progress)
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:  # noqa: N802
-        """Return nnU-Net's choice, without mirroring where left and right have names of their own."""
+        """Return nnU-Net's choice, without mirroring where left and right have names of their own.
+
+        Patches that are not rotated are cut out as large as they stay.
+        """
         rotation, dummy_2d, patch, axes = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
-        axes = axes if self.mirroring else None
+        axes = axes if self.mirroring and self.settings.augmentation else None
+        patch = patch if self.settings.augmentation else self.configuration_manager.patch_size
         self.inference_allowed_mirroring_axes = axes
         return rotation, dummy_2d, patch, axes
+
+    def get_training_transforms(self, *given: Any, **named: Any) -> Any:
+        """Return nnU-Net's augmentation; without augmentation what it does to patches that it only watches."""
+        if self.settings.augmentation:
+            return super().get_training_transforms(*given, **named)
+        _, _, scales, *_ = given
+        named.pop("use_mask_for_norm")
+        return self.get_validation_transforms(scales, **named)
 
     def save_checkpoint(self, filename: str) -> None:
         """Write a checkpoint, whole or not at all; none of the best epoch, which nothing reads."""

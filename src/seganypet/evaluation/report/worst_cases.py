@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST: Final = 6
-CAPTION: Final = "The worst results. Thick orange: the reference; thin blue: the prediction."
+CAPTION: Final = (
+    "The worst results of the first method, after its last click. Thick orange: the reference; thin blue: the "
+    "prediction."
+)
 _REFERENCE, _PREDICTION = "#d55e00", "#0072b2"
 _WIDTH, _HEIGHT = 3.1, 3.2
 _THICK, _THIN = 2.6, 1.2

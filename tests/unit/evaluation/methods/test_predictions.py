@@ -64,5 +64,5 @@ def test_refuses_a_folder_that_is_none(tmp_path):
     with pytest.raises(MethodError, match=r"no such folder; expected CASE\.nii\.gz"):
         predictions(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(MethodError, match=r"labels\.json: cannot be read"):
+    with pytest.raises(MethodError, match=r"labels\.json: is not there"):
         predictions(tmp_path / "empty")

@@ -38,7 +38,8 @@ def test_titles_are_labels_where_one_was_given():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("threshold42", r"'threshold42' is unknown; choose of .*default.*threshold41.*predictions=FOLDER"),
+        ("threshold42", r"'threshold42' is unknown, and no file of weights; do you mean threshold41 or"),
+        ("xyz", r"'xyz' is unknown, and .*; choose of .*default.*threshold41.*predictions=FOLDER"),
         ("predictions", "write predictions=FOLDER"),
         ("threshold41=0.5", "write threshold41"),
         ("nn:", "expected NAME:METHOD"),
