@@ -17,6 +17,7 @@ from seganypet.evaluation.report.published import (
 )
 from seganypet.evaluation.report.results import Results, mean_of, median_of
 from seganypet.evaluation.report.table import Cell, Row, Table, number_cell, text_cell
+from seganypet.targets import LESIONS
 
 HEADING: Final = "Published, on other data: not comparable"
 _OURS: Final = "this report, on its own data"
@@ -67,6 +68,7 @@ def _table(results: Results, figures: Sequence[Figure], clicks: Sequence[int], n
         "comparable with ours, which stand below them.",
         *(f"†: {twice_note(group)}" for group in doubted),
         f"Ours: {notes.MEDIANS if metric.median else notes.MEANS}",
+        *_of_any_disease(targets),
         notes.counted(_common(results, targets)),
         notes.OVERLAP_OF_EMPTY,
         notes.left_out(_common(results, targets)),
@@ -103,6 +105,13 @@ def _ours(results: Results, targets: Sequence[str], clicks: Sequence[int], metri
             rows = setting.rows[setting.rows["target"] == TARGETS.get(target)]
             cells.append(number_cell(summary(rows, metric.column), "percent") if len(rows) else Cell())
         yield Row(group=_OURS, cells=(text_cell(setting.method), text_cell(setting.prompt), *cells))
+
+
+def _of_any_disease(targets: Sequence[str]) -> tuple[str, ...]:
+    diseases = [target for target in targets if TARGETS.get(target) == LESIONS]
+    if not diseases:
+        return ()
+    return (f"Ours under {', '.join(diseases)}: all lesions of a case here, whatever their disease.",)
 
 
 def _common(results: Results, targets: Sequence[str]) -> Results:

@@ -95,4 +95,6 @@ def test_the_doubted_figure_is_marked_in_its_table_alone(results_of, row):
 def test_papers_tables_without_any_of_our_targets_are_left_out(results_of, row):
     tables = published_tables(results_of([row("a", "A", 0.5, target="lesions")]), [1])
     assert {table.heads[2] for table in tables} == {"tumor", "Lymphoma", "Lung Cancer", "PCa"}
+    notes = {note for table in tables for note in table.notes}
+    assert "Ours under Lymphoma: all lesions of a case here, whatever their disease." in notes
     assert published_tables(results_of([row("a", "A", 0.5, target="thyroid_gland")]), [1]) == []
