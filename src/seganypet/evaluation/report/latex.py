@@ -36,9 +36,12 @@ _ESCAPES: Final = str.maketrans(
         "µ": r"$\mu$",
         "∞": r"$\infty$",
         "…": r"\ldots{}",
+        "→": r"$\rightarrow$",
+        "†": r"\textdagger{}",
     }
 )
 _WIDE: Final = 90
+_LONG: Final = 50
 _PACKAGES: Final = "% needs \\usepackage[T1]{fontenc} and \\usepackage{booktabs,graphicx}"
 
 
@@ -48,7 +51,7 @@ def escaped(text: str) -> str:
 
 
 def latex_of_table(table: Table) -> str:
-    """Return a floating table with its title as caption and its notes below; a wide one is scaled to the page."""
+    """Return a floating table with its title as caption and its notes below; a wide or long one is scaled to the page."""
     body = [
         rf"\begin{{tabular}}{{{'l' * table.texts}{'r' * (len(table.heads) - table.texts)}}}",
         r"\toprule",
@@ -58,8 +61,9 @@ def latex_of_table(table: Table) -> str:
         r"\bottomrule",
         r"\end{tabular}",
     ]
-    if _characters(table) > _WIDE:
-        body = [r"\resizebox{\linewidth}{!}{%", *body[:-1], body[-1] + "}"]
+    scale = _scale(table)
+    if scale:
+        body = [scale, *body[:-1], body[-1] + "}"]
     notes = " ".join(map(escaped, table.notes))
     below = [r"\par\smallskip", rf"\parbox{{\linewidth}}{{\footnotesize {notes}}}"] if notes else []
     lines = [
@@ -73,6 +77,13 @@ def latex_of_table(table: Table) -> str:
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _scale(table: Table) -> str:
+    """Return the command that fits a long or a wide table to the page, up to its brace; "" of others."""
+    if len(table.rows) > _LONG:
+        return r"\resizebox{!}{0.8\textheight}{%"
+    return r"\resizebox{\linewidth}{!}{%" if _characters(table) > _WIDE else ""
 
 
 def _rows(table: Table) -> list[str]:

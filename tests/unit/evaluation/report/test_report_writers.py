@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -180,3 +181,12 @@ class TestCsv:
 )
 def test_a_table_without_rows_can_be_written(write):
     assert "liver" in write(Table(name="t", title="t", heads=("method", "prompt", "liver"), rows=()))
+
+
+def test_latex_has_signs_that_any_engine_knows():
+    assert latex.escaped("1 → 3 … † ∞ ≤ ± – − × Δ µ²").isascii()
+
+
+def test_a_long_table_is_scaled_to_the_height_of_a_page():
+    long = replace(TABLE, rows=TABLE.rows * 20)
+    assert r"\resizebox{!}{0.8\textheight}{%" in latex.latex_of_table(long)
