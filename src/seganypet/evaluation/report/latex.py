@@ -51,7 +51,7 @@ def escaped(text: str) -> str:
 
 
 def latex_of_table(table: Table) -> str:
-    """Return a floating table with its title as caption and its notes below; a wide or long one is scaled to the page."""
+    """Return a floating table with title as caption and notes below, scaled to the page if it is wide or long."""
     body = [
         rf"\begin{{tabular}}{{{'l' * table.texts}{'r' * (len(table.heads) - table.texts)}}}",
         r"\toprule",
