@@ -91,10 +91,9 @@ def _sections(
     worst: Sequence[WorstCase],
 ) -> list[Section]:
     pictures, overview = _pictures(results, clicks[0], worst), overview_table(results, clicks, seen)
-    found = []
-    if pictures or overview is not None:
-        tables = [] if overview is None else [overview]
-        found.append(Section(heading="At a glance", pictures=pictures, tables=tuple(tables)))
+    found = [Section(heading="Overview", tables=(overview,))] if overview is not None else []
+    if pictures:
+        found.append(Section(heading="At a glance", pictures=pictures))
     for heading, tables in all_tables(results, clicks, seen, reference).items():
         found.append(Section(heading=heading, tables=tuple(tables)))
     of_run = settings_table(settings)
