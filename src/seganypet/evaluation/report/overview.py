@@ -13,21 +13,34 @@ from seganypet.evaluation.report.table import Better, Cell, Row, Table, number_c
 from seganypet.targets import LESION, LESIONS
 
 
-def overview_table(results: Results, clicks: Sequence[int], seen: Sequence[str]) -> Table | None:
-    """Return the mean Dice of each kind of targets beside the costs; None where nothing was answered.
+def overview_tables(results: Results, clicks: Sequence[int], seen: Sequence[str]) -> list[Table]:
+    """Return the mean Dice of each kind of targets beside the costs, then of each tracer where there are several.
 
     Args:
         results: All of them.
         clicks: After which clicks.
         seen: Organs that the tested models saw in training; none makes one column of all organs.
     """
+    tables = [_overview(results, clicks, seen, "overview", "Accuracy and cost", costs=True)]
+    tracers = sorted(set(results.rows["tracer"]))
+    for number, tracer in enumerate(tracers if len(tracers) > 1 else (), start=1):
+        part, title = results.kept("tracer", [tracer]), f"Accuracy, tracer {tracer or 'not given'}"
+        tables.append(_overview(part, clicks, seen, f"overview_tracer_{number}", title, costs=False))
+    return [table for table in tables if table is not None]
+
+
+def _overview(
+    results: Results, clicks: Sequence[int], seen: Sequence[str], name: str, title: str, *, costs: bool
+) -> Table | None:
+    """Return one line for each method, with or without costs; None where nothing was answered."""
     kinds = {head: part for head, part in _kinds(results, seen).items() if len(part.rows)}
     rows = []
     for method in results.methods:
-        dice = [_course(part, method, clicks) for part in kinds.values()]
-        costs = results.costs[results.costs["method"] == method]
-        medians = (replace(cell, interval="") for cell in cost_cells(costs))
-        rows.append(Row(cells=(text_cell(method), *dice, *medians)))
+        cells = [_course(part, method, clicks) for part in kinds.values()]
+        if costs:
+            of_method = results.costs[results.costs["method"] == method]
+            cells += [replace(cell, interval="") for cell in cost_cells(of_method)]
+        rows.append(Row(cells=(text_cell(method), *cells)))
     if not kinds or not rows:
         return None
     steps = " → ".join(str(click) for click in clicks)
@@ -35,15 +48,15 @@ def overview_table(results: Results, clicks: Sequence[int], seen: Sequence[str])
         f"Mean Dice after {steps} clicks; one number: clicks change nothing, or there were none. Bold: the best after "
         "the last. Intervals are in the tables below.",
         notes.counted(results),
-        "Seconds are medians over targets; the start is once for each case.",
+        *(["Seconds are medians over targets; the start is once for each case."] if costs else []),
         notes.left_out(results),
         *_fewer(rows),
     )
-    heads = ("method", *(f"{head}: {DICE.title}" for head in kinds), *COST_HEADS)
+    cost_heads = COST_HEADS if costs else ()
     none: Better = ""
-    better = [none, *[DICE.better] * len(kinds), *[none] * len(COST_HEADS)]
-    marked = with_best(rows, better)
-    return Table(name="overview", title="Accuracy and cost", heads=heads, rows=marked, notes=below, texts=1)
+    better = [none, *[DICE.better] * len(kinds), *[none] * len(cost_heads)]
+    heads = ("method", *(f"{head}: {DICE.title}" for head in kinds), *cost_heads)
+    return Table(name=name, title=title, heads=heads, rows=with_best(rows, better), notes=below, texts=1)
 
 
 def _kinds(results: Results, seen: Sequence[str]) -> dict[str, Results]:

@@ -15,7 +15,7 @@ from seganypet.evaluation.report.html import html_of_report
 from seganypet.evaluation.report.latex import latex_of_table
 from seganypet.evaluation.report.markdown import markdown_of_report
 from seganypet.evaluation.report.measure_tables import cost_table
-from seganypet.evaluation.report.overview import overview_table
+from seganypet.evaluation.report.overview import overview_tables
 from seganypet.evaluation.report.published_tables import HEADING, published_tables
 from seganypet.evaluation.report.results import PAPERS_ORGANS, Results, Skip
 from seganypet.evaluation.report.tables import all_tables, settings_table, skipped_table
@@ -90,8 +90,8 @@ def _sections(
     settings: Mapping[str, Any],
     worst: Sequence[WorstCase],
 ) -> list[Section]:
-    pictures, overview = _pictures(results, clicks[0], worst), overview_table(results, clicks, seen)
-    found = [Section(heading="Overview", tables=(overview,))] if overview is not None else []
+    pictures, overview = _pictures(results, clicks[0], worst), overview_tables(results, clicks, seen)
+    found = [Section(heading="Overview", tables=tuple(overview))] if overview else []
     if pictures:
         found.append(Section(heading="At a glance", pictures=pictures))
     for heading, tables in all_tables(results, clicks, seen, reference).items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seganypet.evaluation.report.overview import overview_table
+from seganypet.evaluation.report.overview import overview_tables
 
 
 def lines(table) -> list[list[str]]:
@@ -16,8 +16,7 @@ def test_means_after_each_click_stand_beside_the_costs(results_of, row):
         *(row(case, "B", 0.65, click=click) for case in "ab" for click in (1, 2, 3)),
         *(row(case, "auto", 0.8, click=0) for case in "ab"),
     ]
-    table = overview_table(results_of(rows), [1, 3], ())
-    assert table is not None
+    (table,) = overview_tables(results_of(rows), [1, 3], ())
     assert table.heads[:2] == ("method", "organs: Dice (DSC), %")
     assert [line[:2] for line in lines(table)] == [["A", "50.0 → 70.0"], ["B", "65.0"], ["auto", "80.0"]]
     assert lines(table)[0][2:] == ["2.00", "0.50", "–", "3", "100"]
@@ -30,7 +29,7 @@ def test_each_kind_of_target_has_a_column(results_of, three_cases, row):
         row("c0", "A", 0.4, target="lesions"),
         row("c0", "B", 0.2, target="lesion", instance="1"),
     ]
-    table = overview_table(results_of(rows), [1], ["liver"])
+    (table,) = overview_tables(results_of(rows), [1], ["liver"])
     assert [head.split(":")[0] for head in table.heads[1:5]] == [
         "organs seen",
         "organs not seen",
@@ -45,11 +44,19 @@ def test_each_kind_of_target_has_a_column(results_of, three_cases, row):
 
 def test_a_method_that_missed_targets_is_flagged_and_never_best(results_of, row):
     rows = [row("a", "A", 0.5), row("b", "A", 0.5), row("a", "B", 0.9)]
-    table = overview_table(results_of(rows), [1], ())
+    (table,) = overview_tables(results_of(rows), [1], ())
     assert [line[1] for line in lines(table)] == ["50.0", "90.0*"]
     assert not any(row.cells[1].best for row in table.rows)
     assert any(note.startswith("*: of fewer targets") for note in table.notes)
 
 
 def test_nothing_gives_no_table(results_of):
-    assert overview_table(results_of([]), [1], ()) is None
+    assert overview_tables(results_of([]), [1], ()) == []
+
+
+def test_each_tracer_has_a_table_without_costs(results_of, row):
+    rows = [row("a", "A", 0.5), row("b", "A", 0.7, tracer="PSMA")]
+    both, fdg, psma = overview_tables(results_of(rows), [1], ())
+    assert [lines(table) for table in (fdg, psma)] == [[["A", "50.0"]], [["A", "70.0"]]]
+    assert (fdg.title, fdg.heads) == ("Accuracy, tracer FDG", both.heads[:2])
+    assert len({table.name for table in (both, fdg, psma)}) == 3
