@@ -9,7 +9,7 @@ import pytest
 import seganypet.evaluation.nnunet.run
 import small_cohorts as cohorts
 from seganypet.cli import build_parser, main
-from seganypet.cli.baseline import NETWORKS, OPTIMIZERS, settings_of
+from seganypet.cli.baseline import NETWORKS, NORMALISATIONS, OPTIMIZERS, settings_of
 from seganypet.evaluation.nnunet import settings
 from seganypet.evaluation.nnunet.settings import Settings
 
@@ -23,6 +23,7 @@ def parsed(*options):
 def test_the_networks_are_those_that_there_are():
     assert NETWORKS == settings.NETWORKS
     assert OPTIMIZERS == settings.OPTIMIZERS
+    assert NORMALISATIONS == settings.NORMALISATIONS
 
 
 def test_what_is_not_asked_for_keeps_its_default():
@@ -32,7 +33,8 @@ def test_what_is_not_asked_for_keeps_its_default():
 def test_options_reach_the_settings():
     options = (
         "--targets liver lesion --epochs 7 --iterations 30 --minutes 1.5 --patch 64,64,96 --batch 3 "
-        "--spacing 4,4,5.5 --width 32 --optimizer adamw --learning-rate 0.002"
+        "--spacing 4,4,5.5 --width 32 --optimizer adamw --learning-rate 0.002 "
+        "--normalisation cohort --no-augmentation"
     )
     assert settings_of(parsed(*options.split())) == Settings(
         network="stunet",
@@ -46,6 +48,8 @@ def test_options_reach_the_settings():
         width=32,
         optimizer="adamw",
         learning_rate=0.002,
+        normalisation="cohort",
+        augmentation=False,
     )
 
 

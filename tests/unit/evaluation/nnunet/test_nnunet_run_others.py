@@ -12,9 +12,11 @@ from seganypet.evaluation.nnunet.run import BaselineOptions, run_baseline
 from seganypet.evaluation.nnunet.settings import Settings
 from seganypet.io import read_volume
 
+SHORT = {"optimizer": "adamw", "learning_rate": 1e-3, "normalisation": "cohort", "augmentation": False}
 
-@pytest.mark.parametrize(("network", "width"), [("stunet", 4), ("segresnet", 8)])
-def test_from_a_manifest_to_masks(network, width, tmp_path):
+
+@pytest.mark.parametrize(("network", "width", "more"), [("stunet", 4, {}), ("segresnet", 8, SHORT)])
+def test_from_a_manifest_to_masks(network, width, more, tmp_path):
     rows = [
         cohorts.row(tmp_path / "cohort", f"case {n}", seed=n, split=split)
         for n, split in enumerate(("", "train", "test"))
@@ -28,6 +30,7 @@ def test_from_a_manifest_to_masks(network, width, tmp_path):
         batch=1,
         width=width,
         spacing_mm=(5.0, 5.0, 5.0),
+        **more,
     )
     folder = tmp_path / "out"
     manifest = cohorts.write(tmp_path / "cohort", *rows)

@@ -27,6 +27,7 @@ def test_multiples_of_32_suit_all(network):
         ({"minutes": -1.0}, "minutes is -1.0"),
         ({"batch": 0}, "batch is 0"),
         ({"optimizer": "adam"}, "optimizer 'adam' is unknown; choose of sgd, adamw"),
+        ({"normalisation": "zscore"}, "normalisation 'zscore' is unknown; choose of scan, cohort"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0; expected a number above 0"),
         ({"spacing_mm": (4.0, 0.0, 4.0)}, "spacing is .*; expected millimetres above 0"),
         ({"patch": (4, 16, 16)}, "and at least 8"),

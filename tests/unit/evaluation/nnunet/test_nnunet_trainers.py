@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from seganypet.evaluation.nnunet.plan import _adapt_network
+from seganypet.evaluation.nnunet.plan import _adapt_network, _change
 from seganypet.evaluation.nnunet.settings import NETWORKS, Settings
 from seganypet.evaluation.nnunet.trainers import MIXINS, BudgetedTrainer, PolynomialDecay, trainer_class
 
@@ -168,3 +168,46 @@ def test_networks_learn_by_their_optimizer_unless_told_another(network, changed,
     trainer.logger = Log([])
     optimizer, _ = trainer.configure_optimizers()
     assert (type(optimizer).__name__.lower(), optimizer.param_groups[0]["lr"]) == expected
+
+
+class Framework:
+    """What nnU-Net's trainer gives ours to choose from."""
+
+    inference_allowed_mirroring_axes = (0, 1, 2)
+    configuration_manager = SimpleNamespace(patch_size=(16, 16, 16))
+
+    @staticmethod
+    def get_training_transforms(patch, rotation, scales, axes, dummy_2d, **named):
+        return "augmented", scales, named
+
+    @staticmethod
+    def get_validation_transforms(scales, is_cascaded=False):
+        return "as they are", scales, is_cascaded
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self):  # noqa: N802
+        return (-1, 1), False, (24, 24, 24), (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "mirroring", "kind", "patch", "axes"),
+    [
+        (True, True, "augmented", (24, 24, 24), (0, 1, 2)),
+        (True, False, "augmented", (24, 24, 24), None),
+        (False, True, "as they are", (16, 16, 16), None),
+    ],
+)
+def test_without_augmentation_nothing_is_turned_or_mirrored(augmentation, mirroring, kind, patch, axes):
+    trainer = type("Trainer", (BudgetedTrainer, Framework), {})()
+    trainer.configure(Settings(network="nnunet", augmentation=augmentation), mirroring=mirroring, tell=None)
+    given = ((16, 16, 16), (-1, 1), [[1, 1, 1]], axes, False)
+    found = trainer.get_training_transforms(*given, use_mask_for_norm=[False], is_cascaded=True)
+    assert (found[0], found[1]) == (kind, [[1, 1, 1]])
+    assert trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()[2:] == (patch, axes)
+    assert trainer.inference_allowed_mirroring_axes == axes
+
+
+@pytest.mark.parametrize(("normalisation", "scheme"), [("scan", "ZScore"), ("cohort", "CTNormalization")])
+def test_suv_is_scaled_by_scan_or_alike_in_the_cohort(normalisation, scheme):
+    configuration = {"patch_size": [16, 16, 16], "batch_size": 2, "normalization_schemes": ["ZScore"]}
+    _change(configuration, Settings(network="segresnet", normalisation=normalisation), [0, 1, 2])
+    assert configuration["normalization_schemes"] == [scheme]
