@@ -1,6 +1,6 @@
 """The tables of docs/evaluation.md, from nothing: cohorts, networks trained for them, all methods that run here.
 
-    python benchmarks/evaluation_tables.py RUNS --data ../shared/data --held-out RUNS/held_out/weights.safetensors
+    python benchmarks/evaluation_tables.py RUNS --data ../shared/data --held-out RUNS/held_out/judged.safetensors
 
 RUNS gets cohorts/, nets/KIND/NETWORK and tables/phantoms, tables/tumours with the reports. Each part goes on where it
 was stopped; `--part` does one alone, so that several run side by side. All four networks have the same time, on one
