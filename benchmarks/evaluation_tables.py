@@ -10,6 +10,7 @@ thread: within nnU-Net's framework, with settings for a short training on a CPU 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -89,8 +90,9 @@ def evaluation(cohort: str, cohorts: Path, nets: Path, folder: Path, held_out: P
     return ["evaluate", *manifest, *methods, *seen, "--threads", "2", "-o", str(folder / cohort)]
 
 
-def _seganypet(arguments: Sequence[str]) -> None:
-    subprocess.run([sys.executable, "-m", "seganypet", *arguments], check=True)
+def _seganypet(arguments: Sequence[str], **variables: str) -> None:
+    command = [sys.executable, "-m", "seganypet", *arguments]
+    subprocess.run(command, check=True, env={**os.environ, **variables})
 
 
 def main() -> None:
@@ -114,7 +116,7 @@ def main() -> None:
     if "networks" in parts:
         for kind in arguments.kind or KINDS:
             for network in arguments.network or NETWORKS:
-                _seganypet(training(kind, network, cohorts, nets))
+                _seganypet(training(kind, network, cohorts, nets), OMP_NUM_THREADS="1")
     if "tables" in parts:
         for cohort in ("phantoms", "tumours"):
             held_out = arguments.held_out if cohort == "phantoms" else None

@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except SegAnyPETError as error:
             return _fail(str(error), _BAD_INPUT, debug)
         except KeyboardInterrupt:
-            hint = "; the same command goes on from there" if set(given) & set(_RESUMING) else ""
+            verb = next((word for word in given if not word.startswith("-")), "")
+            hint = "; the same command goes on from there" if verb in _RESUMING else ""
             return _fail(f"interrupted{hint}", _INTERRUPTED, debug)
         except BrokenPipeError:  # whoever read our output has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

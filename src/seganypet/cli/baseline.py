@@ -146,9 +146,10 @@ def run(arguments: argparse.Namespace) -> int:
     say(f"  {'training':10}  {trained['iterations']} iterations, {trained['training_s'] / 60:.1f} min")
     say(f"  {'predicted':10}  {record['cases']['test']} cases")
     say(f"wrote {folder / RECORD_NAME}")
+    targets = f" --targets {','.join(arguments.targets)}" if arguments.targets else ""
     say(
-        f"compare with: seganypet evaluate --manifest {arguments.manifest} --methods default,"
-        f"{arguments.network}:baseline={folder} -o RESULTS"
+        f'compare with: seganypet evaluate --manifest "{arguments.manifest}"{targets} --methods default '
+        f'"{arguments.network}:baseline={folder}" -o RESULTS'
     )
     return 0
 

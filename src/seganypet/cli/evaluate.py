@@ -190,14 +190,20 @@ def _announce(wanted: EvaluationRun) -> None:
     """Say how much there is to do, which is measured in hours where everything that is labelled counts."""
     from seganypet.evaluation.report.notes import plural
     from seganypet.evaluation.run import rows_of
+    from seganypet.targets import LESION, LESIONS
 
     rows, labels = rows_of(wanted)
-    names = len(wanted.config.targets) or len(labels)
-    fewer = "; --targets names fewer" if names > _MANY else ""
-    say(
-        f"{plural(len(wanted.methods), 'method')} on {plural(len(rows), 'case')}, up to {names} targets and the "
-        f"lesions in each{fewer}; progress counts methods on cases"
+    config, of_lesions = wanted.config, (LESION, LESIONS)
+    organs = (
+        [] if config.scheme == "autopet" else [n for n in config.targets or labels if n not in of_lesions]
     )
+    lesions = config.lesions != "none" and (not config.targets or set(of_lesions) & set(config.targets))
+    each = " and ".join(
+        ([f"up to {plural(len(organs), 'organ')}"] if organs else []) + ["lesions"] * bool(lesions)
+    )
+    fewer = "; --targets names fewer" if len(organs) > _MANY else ""
+    methods, cases = plural(len(wanted.methods), "method"), plural(len(rows), "case")
+    say(f"{methods} on {cases}, {each} in each{fewer}; progress counts methods on cases")
 
 
 def evaluation_run(arguments: argparse.Namespace) -> EvaluationRun:
@@ -264,6 +270,7 @@ def _write_report(
     from dataclasses import asdict
 
     from seganypet.evaluation.report import write_report
+    from seganypet.evaluation.report.notes import plural
     from seganypet.evaluation.report.results import PAPERS_ORGANS
     from seganypet.evaluation.worst import worst_cases
     from seganypet.io import read_labels
@@ -279,8 +286,10 @@ def _write_report(
         worst = None
         if last == last:  # NaN where the first method has done nothing
             labels = read_labels(wanted.manifest)
+            clicks = plural(int(last), "pair" if config.scheme == "autopet" else "click")
+            title = f"{first.title} after {clicks}" if last else first.title
             worst = worst_cases(
-                wanted.folder, rows, labels, results.per_case, first.label, int(last), title=first.title
+                wanted.folder, rows, labels, results.per_case, first.label, int(last), title=title
             )
         write_report(
             wanted.folder,
@@ -294,7 +303,7 @@ def _write_report(
             settings={
                 **asdict(config),
                 "methods": {f"{m.title}": m.fingerprint() for m in wanted.methods},
-                "threads": _threads(results),
+                "threads": _threads(results, wanted),
             },
             worst=worst,
             scores=None
@@ -304,9 +313,9 @@ def _write_report(
     return [wanted.folder / "report.md", wanted.folder / "report.html"]
 
 
-def _threads(results: Results) -> str:
+def _threads(results: Results, wanted: EvaluationRun) -> str:
     """Return how many threads methods had; where that differs, their times cannot be compared."""
-    found = sorted({int(count) for count in results.costs["threads"].dropna()})
+    found = sorted({int(count) for count in results.costs["threads"].dropna()}) or [wanted.threads]
     warning = "; times of different numbers of threads are not comparable" if len(found) > 1 else ""
     return " and ".join(map(str, found)) + warning
 
@@ -339,7 +348,7 @@ def _print_means(results: Results, config: EvaluationConfig) -> None:
 def _print_skipped(results: Results, folder: Path) -> None:
     """Print how much each method did not answer, and the commonest reason."""
     for method, found in results.skipped.groupby("method", sort=False):
-        reason = found["reason"].mode().iloc[0]
+        reason = " ".join(str(found["reason"].mode().iloc[0]).split())
         say(f"{method}: {len(found)} skipped ({reason}); see {folder / 'skipped.csv'}")
 
 

@@ -102,9 +102,8 @@ def read_case(
         instances = None if row.lesions is None else read_label_map(row.lesions, like=volume)
     except SegAnyPETError as error:
         raise type(error)(f"case {row.case!r}: {error}") from error
-    wanted = [name for name in (row.targets or (*labels, LESION)) if not names or name in names]
-    if LESIONS in names and (not row.targets or LESION in row.targets):
-        wanted.append(LESION)
+    asked = _without_plural(names)
+    wanted = [name for name in _wanted(row, labels) if not asked or name in asked]
     found = _organs(organs, labels, wanted)
     if LESION in wanted and instances is not None:
         found += _lesions(instances, volume.voxel_volume_ml, lesions, without_lesions)
@@ -121,6 +120,16 @@ def read_case(
         reference=organs,
         lesions=instances,
     )
+
+
+def _wanted(row: ManifestRow, labels: Mapping[str, Sequence[int]]) -> list[str]:
+    """Return the names that a row asks for; all where it names none."""
+    return _without_plural(row.targets) if row.targets else [*labels, LESION]
+
+
+def _without_plural(names: Sequence[str]) -> list[str]:
+    """Return names with "lesions" as "lesion": what becomes of lesions is a setting of its own."""
+    return [LESION if name == LESIONS else name for name in names]
 
 
 def check_names(names: Sequence[str], labels: Mapping[str, Sequence[int]], path: Path) -> None:

@@ -48,7 +48,7 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         if not self.clicks or not all(1 <= n <= MOST_CLICKS for n in self.clicks):
             raise UsageError(
-                f"clicks {','.join(map(str, self.clicks))}: expected whole numbers from 1 to {MOST_CLICKS}"
+                f"clicks {','.join(map(str, self.clicks)) or 'none'}: expected whole numbers from 1 to {MOST_CLICKS}"
             )
         if list(self.clicks) != sorted(set(self.clicks)):
             raise UsageError(f"clicks are {self.clicks}; give each number once, the smallest first")

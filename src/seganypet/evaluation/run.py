@@ -132,13 +132,18 @@ def rows_of(run: EvaluationRun) -> tuple[list[ManifestRow], Labels]:
     """
     rows, labels = read_manifest(run.manifest), read_labels(run.manifest)
     check_names(run.config.targets, labels, run.manifest.with_name(LABELS_NAME))
+    for row in rows:
+        try:
+            check_names(row.targets, labels, run.manifest.with_name(LABELS_NAME))
+        except ManifestError as error:
+            raise ManifestError(f"{run.manifest}: targets of case {row.case!r}: {error}") from error
     splits = sorted({row.split for row in rows if row.split})
     split = run.split or ("test" if splits else "all")
     found = [row for row in rows if split in ("all", row.split)]
     if not found:
         raise ManifestError(
-            f"{run.manifest}: no row of split {split!r}; it has {', '.join(splits) or 'none'}; choose one of "
-            "them by --split, or all"
+            f"{run.manifest}: no row of split {split!r}; it has {', '.join(splits) or 'no splits'}; choose "
+            "another by --split, or all"
         )
     return found, labels
 

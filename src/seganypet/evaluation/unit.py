@@ -114,10 +114,8 @@ def _run(task: _Task, method: Method, start_seconds: float, result: UnitResult) 
         if answer.round == 0 and not (told or pairs):
             continue  # nobody has clicked yet
         if scored is None or not np.array_equal(scored[0], answer.mask):
-            scored = (
-                answer.mask.copy(),
-                _scores(answer.mask, task),
-            )  # a copy: a method may draw on in its mask
+            # A copy: a method may draw on in its mask.
+            scored = answer.mask.copy(), _scores(answer.mask, task)
         told_by = {"prompting": method.prompting, "click": answer.round, "points": len(clicks)}
         rows.append(task.named | {"size": task.target.size} | told_by | scored[1])
     result.rows += rows

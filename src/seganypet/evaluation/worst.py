@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from seganypet.analysis.views import Hanging, Plane, across, columns_and_rows, slice_at
 from seganypet.evaluation.cases import Case, CaseTarget, read_case
 from seganypet.evaluation.report import View, WorstCase, worst_targets
-from seganypet.evaluation.report.prompting import points
 from seganypet.evaluation.store import Store
 from seganypet.evaluation.unit import mask_key
 from seganypet.io import ManifestRow
@@ -56,7 +55,7 @@ def worst_cases(
     """
     if (per_case["target"] == LESION).any():  # all lesions as one would show the same again
         per_case = per_case[per_case["target"] != LESIONS]
-    per_case = per_case[per_case["draw"] == 0]
+    per_case = per_case[(per_case["draw"] == 0) & per_case["dsc"].notna()]
     found, store = worst_targets(per_case, method, click, count), Store(folder)
     row_of = {row.case: row for row in rows}
     cases: list[WorstCase] = []
@@ -65,7 +64,7 @@ def worst_cases(
         (wanted,) = [t for t in case.targets if (t.name, t.instance) == (target, str(instance))]
         mask = store.mask(method, name, mask_key(target, str(instance), 0))
         which = f"{name}, {target}{f' {instance}' if instance else ''}"
-        heading = f"{which}, {title or method} after {points(click)}: Dice {dsc:.2f}"
+        heading = f"{which}, {title or method}: Dice {dsc:.2f}"
         cases.append(WorstCase(title=heading, views=_views(case, wanted, mask)))
     return cases
 

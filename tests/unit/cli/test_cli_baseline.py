@@ -75,7 +75,7 @@ def test_what_was_done_is_printed(monkeypatch, capsys):
         "  training    500 iterations, 1.5 min",
         "  predicted   4 cases",
         f"wrote {Path('out') / 'baseline.json'}",
-        "compare with: seganypet evaluate --manifest m.csv --methods default,stunet:baseline=out -o RESULTS",
+        'compare with: seganypet evaluate --manifest "m.csv" --methods default "stunet:baseline=out" -o RESULTS',
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -54,7 +55,7 @@ def test_the_size_of_the_work_and_what_was_skipped_are_printed(manifest, tmp_pat
     options = ("--methods", "suv2.5", "percist", "--targets", "lesion", "liver", "--clicks", "1")
     assert called(manifest, tmp_path / "run", *options) == 0
     out = capsys.readouterr().out
-    assert out.startswith("2 methods on 2 cases, up to 2 targets and the lesions in each; ")
+    assert out.startswith("2 methods on 2 cases, up to 1 organ and lesions in each; ")
     assert "percist: 2 skipped (fewer than 4 voxels); see" in out
     assert called(manifest, tmp_path / "bad", "--methods", "no:command=false", "--clicks", "1") == 0
     out = capsys.readouterr().out
@@ -83,6 +84,22 @@ def test_autopet_s_scheme_writes_its_scores(manifest, tmp_path):
     scores = pd.read_csv(tmp_path / "run" / "autopet.csv")
     assert list(scores["case"]) == ["c0", "c0", "c1", "c1"]
     assert {"dice_auc", "fpv_auc", "fnv_auc", "dmm_auc", "dice_final"} <= set(scores.columns)
+
+
+def test_autopet_s_scheme_bears_a_case_without_lesions(tmp_path):
+    rows = [small_cohorts.row(tmp_path / "data", "a"), small_cohorts.row(tmp_path / "data", "b", seed=1)]
+    empty = np.zeros(small_cohorts.SHAPE, np.int16)
+    small_cohorts.save(empty, rows[1].lesions)
+    manifest = small_cohorts.write(tmp_path / "data", *rows)
+    assert called(manifest, tmp_path / "run", "--scheme", "autopet") == 0
+    assert (tmp_path / "run" / "report.md").exists()
+
+
+def test_targets_of_the_manifest_are_checked(tmp_path, capsys):
+    row = small_cohorts.row(tmp_path / "data", "a", targets=("livr", "lesions"))
+    assert called(small_cohorts.write(tmp_path / "data", row), tmp_path / "run") == 2
+    assert "targets of case 'a': " in (error := capsys.readouterr().err)
+    assert "has no target 'livr'; do you mean liver?" in error
 
 
 def test_methods_are_listed_without_a_cohort(capsys):

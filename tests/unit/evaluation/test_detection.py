@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import cc3d
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -81,6 +80,7 @@ def test_refuses_masks_of_different_shape():
 
 def autopet_volumes(prediction: np.ndarray, reference: np.ndarray, voxel_ml: float) -> tuple[float, float]:
     """FPV and FNV as autoPET's evaluation defines them, component by component, by the library that it uses."""
+    cc3d = pytest.importorskip("cc3d")
     volumes = []
     for these, others in ((prediction, reference), (reference, prediction)):
         components = cc3d.connected_components(these.astype(np.uint8), connectivity=18)

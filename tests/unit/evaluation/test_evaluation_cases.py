@@ -103,3 +103,9 @@ def test_refuses_a_name_that_no_map_has():
     check_names(("liver", LESION, LESIONS), LABELS, Path("labels.json"))
     with pytest.raises(ManifestError, match=r"^labels\.json: has no target 'spleen'; choose of lesion"):
         check_names(("liver", "spleen"), LABELS, Path("labels.json"))
+
+
+def test_lesions_in_a_row_mean_what_lesion_means(tmp_path):
+    row = small_cohorts.row(tmp_path, "a", targets=("liver", "lesions"))
+    names = [target.name for target in read_case(row, LABELS).targets]
+    assert names == ["liver", LESION, LESION, LESIONS]

@@ -210,7 +210,7 @@ def test_refuses_recorded_clicks_that_cannot_be_used(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"clicks": ()}, "clicks are"),
+        ({"clicks": ()}, "clicks none"),
         ({"clicks": (0, 1)}, "expected whole numbers from 1"),
         ({"clicks": (3, 1)}, "the smallest first"),
         ({"clicks": (1, 1)}, "each number once"),
@@ -258,5 +258,5 @@ def test_an_equal_mask_is_not_measured_again(tmp_path, monkeypatch):
     case = case_of(tmp_path, lesions="none")
     half = small_cohorts.organs() == 1
     half[np.argwhere(half)[0][0]] = False
-    run_unit(told(half, case=case), case, EvaluationConfig(clicks=(1, 3)), 0)
+    run_unit(told(half, half.copy(), half.copy(), case=case), case, EvaluationConfig(clicks=(1, 3)), 0)
     assert len(measured) == len(case.targets)

@@ -40,11 +40,11 @@ def worst(run: EvaluationRun, count: int) -> tuple[Results, list]:
 def test_the_worst_come_first_and_all_lesions_together_not_at_all(run):
     _, found = worst(run, 10)
     assert [case.title for case in found] == [
-        "a, liver, SUV 2.5 after 1 point: Dice 0.00",
-        "a, lesion 2, SUV 2.5 after 1 point: Dice 0.00",
-        "a, kidneys, SUV 2.5 after 1 point: Dice 0.83",
-        "a, kidney_left, SUV 2.5 after 1 point: Dice 1.00",
-        "a, lesion 1, SUV 2.5 after 1 point: Dice 1.00",
+        "a, liver, SUV 2.5: Dice 0.00",
+        "a, lesion 2, SUV 2.5: Dice 0.00",
+        "a, kidneys, SUV 2.5: Dice 0.83",
+        "a, kidney_left, SUV 2.5: Dice 1.00",
+        "a, lesion 1, SUV 2.5: Dice 1.00",
     ]
 
 

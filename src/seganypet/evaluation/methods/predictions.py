@@ -21,6 +21,10 @@ def predictions(folder: Path) -> LabelMapMethod:
     """
     if not folder.is_dir():
         raise MethodError(f"{folder}: no such folder; expected CASE.nii.gz of every case and {LABELS_NAME}")
+    if not (folder / LABELS_NAME).exists():
+        raise MethodError(
+            f'{folder / LABELS_NAME}: is not there; write {{"liver": [5], …}}, the ids in the masks of this folder'
+        )
     try:
         labels = read_labels(folder / LABELS_NAME)
     except ManifestError as error:

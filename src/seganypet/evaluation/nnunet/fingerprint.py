@@ -13,7 +13,7 @@ from seganypet.io import write_json
 from seganypet.io.side_by_side import side_by_side
 
 FINGERPRINT: Final = "dataset_fingerprint.json"
-# Voxels drawn of each case. Nothing but CT is normalised by what comes of it.
+# Voxels drawn of each case; what comes of it normalises where the settings say "cohort".
 _SAMPLES: Final = 100_000
 _PERCENTILES: Final = (0.5, 50.0, 99.5)
 

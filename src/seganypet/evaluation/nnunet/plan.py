@@ -81,9 +81,8 @@ def _change(configuration: dict[str, Any], settings: Settings, transpose: Sequen
     if settings.batch is not None:
         configuration["batch_size"] = settings.batch
     if settings.normalisation == "cohort":
-        configuration["normalization_schemes"] = [
-            "CTNormalization"
-        ]  # by its statistics; nothing in it is CT's
+        # It clips and scales by the cohort's statistics; nothing in it is CT's.
+        configuration["normalization_schemes"] = ["CTNormalization"]
 
 
 def _adapt_network(configuration: dict[str, Any], patch: Sequence[int], width: int) -> list[int]:

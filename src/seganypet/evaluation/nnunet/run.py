@@ -294,11 +294,11 @@ def _claim(folder: Path, manifest: Path, settings: Settings) -> None:
     for name in ("manifest", "labels"):
         if found[name] != wanted[name]:
             raise UsageError(f"{folder}: is a baseline of another {name}; choose a new folder for this one")
-    for name, value in wanted["settings"].items():
-        if found["settings"].get(name) != value:
+    before = asdict(settings_of(folder))
+    for name, value in asdict(settings).items():
+        if before[name] != value:
             raise UsageError(
-                f"{folder}: is a baseline with {name} {found['settings'].get(name)}, not {value}; choose a new "
-                "folder for this one"
+                f"{folder}: is a baseline with {name} {before[name]}, not {value}; choose a new folder for this one"
             )
 
 

@@ -41,7 +41,7 @@ class TrainedNetwork:
             settings, self.targets = settings_of(folder), read_labels(folder / LABELS_NAME)
         except SegAnyPETError as error:
             raise MethodError(
-                f"{folder}: holds no baseline that has ended; train one: seganypet baseline NETWORK -o {folder}"
+                f"{folder}: holds no baseline that has ended ({error}); train one by seganypet baseline"
             ) from error
         require_framework(settings.network)
         self._work = (folder / WORK_NAME).absolute()

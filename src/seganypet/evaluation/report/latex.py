@@ -40,9 +40,7 @@ _ESCAPES: Final = str.maketrans(
         "†": r"\textdagger{}",
     }
 )
-_WIDE: Final = 90
-_LONG: Final = 50
-_PACKAGES: Final = "% needs \\usepackage[T1]{fontenc} and \\usepackage{booktabs,graphicx}"
+_PACKAGES: Final = "% needs \\usepackage[T1]{fontenc} and \\usepackage{adjustbox,booktabs}"
 
 
 def escaped(text: str) -> str:
@@ -53,6 +51,7 @@ def escaped(text: str) -> str:
 def latex_of_table(table: Table) -> str:
     """Return a floating table with title as caption and notes below, scaled to the page if it is wide or long."""
     body = [
+        r"\begin{adjustbox}{max width=\linewidth, max totalheight=0.8\textheight}",
         rf"\begin{{tabular}}{{{'l' * table.texts}{'r' * (len(table.heads) - table.texts)}}}",
         r"\toprule",
         _line([escaped(head) for head in table.heads]),
@@ -60,10 +59,8 @@ def latex_of_table(table: Table) -> str:
         *_rows(table),
         r"\bottomrule",
         r"\end{tabular}",
+        r"\end{adjustbox}",
     ]
-    scale = _scale(table)
-    if scale:
-        body = [scale, *body[:-1], body[-1] + "}"]
     notes = " ".join(map(escaped, table.notes))
     below = [r"\par\smallskip", rf"\parbox{{\linewidth}}{{\footnotesize {notes}}}"] if notes else []
     lines = [
@@ -77,13 +74,6 @@ def latex_of_table(table: Table) -> str:
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _scale(table: Table) -> str:
-    """Return the command that fits a long or a wide table to the page, up to its brace; "" of others."""
-    if len(table.rows) > _LONG:
-        return r"\resizebox{!}{0.8\textheight}{%"
-    return r"\resizebox{\linewidth}{!}{%" if _characters(table) > _WIDE else ""
 
 
 def _rows(table: Table) -> list[str]:
@@ -111,9 +101,3 @@ def _cell(cell: Cell) -> str:
 
 def _line(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
-
-
-def _characters(table: Table) -> int:
-    """Return how many characters the longest line has, about."""
-    lines = [table.heads, *(tuple(cell.shown() for cell in row.cells) for row in table.rows)]
-    return sum(max(len(line[n]) for line in lines) + 2 for n in range(len(table.heads)))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from seganypet.evaluation.report import notes
 from seganypet.evaluation.report.accuracy_tables import DICE
 from seganypet.evaluation.report.measure_tables import COST_HEADS, cost_cells
+from seganypet.evaluation.report.prompting import points
 from seganypet.evaluation.report.results import ORGANS, Results, mean_of
 from seganypet.evaluation.report.table import Better, Cell, Row, Table, number_cell, text_cell, with_best
 from seganypet.targets import LESION, LESIONS
@@ -34,29 +35,32 @@ def _overview(
 ) -> Table | None:
     """Return one line for each method, with or without costs; None where nothing was answered."""
     kinds = {head: part for head, part in _kinds(results, seen).items() if len(part.rows)}
+    courses = {
+        method: [_course(part, method, clicks) for part in kinds.values()] for method in results.methods
+    }
+    better: list[Better] = [DICE.better] * len(kinds)
+    best = with_best((Row(cells=tuple(course[-1] for course in of)) for of in courses.values()), better)
     rows = []
-    for method in results.methods:
-        cells = [_course(part, method, clicks) for part in kinds.values()]
+    for (method, of), marked in zip(courses.items(), best, strict=True):
+        cells = [_shown(course, last) for course, last in zip(of, marked.cells, strict=True)]
         if costs:
             of_method = results.costs[results.costs["method"] == method]
             cells += [replace(cell, interval="") for cell in cost_cells(of_method)]
         rows.append(Row(cells=(text_cell(method), *cells)))
     if not kinds or not rows:
         return None
-    steps = " → ".join(str(click) for click in clicks)
+    steps = " → ".join(points(click) for click in clicks)
     below = (
-        f"Mean Dice after {steps} clicks; one number: clicks change nothing, or there were none. Bold: the best after "
-        "the last. Intervals are in the tables below.",
+        f"Mean Dice after {steps}; one number: clicks change nothing, or there were none. Bold: the best after the "
+        "last. Intervals are in the tables below.",
         notes.counted(results),
         *(["Seconds are medians over targets; the start is once for each case."] if costs else []),
         notes.left_out(results),
         *_fewer(rows),
+        *notes.absent(results, clicks),
     )
-    cost_heads = COST_HEADS if costs else ()
-    none: Better = ""
-    better = [none, *[DICE.better] * len(kinds), *[none] * len(cost_heads)]
-    heads = ("method", *(f"{head}: {DICE.title}" for head in kinds), *cost_heads)
-    return Table(name=name, title=title, heads=heads, rows=with_best(rows, better), notes=below, texts=1)
+    heads = ("method", *(f"{head}: {DICE.title}" for head in kinds), *(COST_HEADS if costs else ()))
+    return Table(name=name, title=title, heads=heads, rows=tuple(rows), notes=below, texts=1)
 
 
 def _kinds(results: Results, seen: Sequence[str]) -> dict[str, Results]:
@@ -70,26 +74,21 @@ def _kinds(results: Results, seen: Sequence[str]) -> dict[str, Results]:
     return {**of_organs, **{notes.shown(name): results.domain(name) for name in (LESIONS, LESION)}}
 
 
-def _course(part: Results, method: str, clicks: Sequence[int]) -> Cell:
-    """Return the means after one click after the other as one cell, whose value is the last."""
+def _course(part: Results, method: str, clicks: Sequence[int]) -> list[Cell]:
+    """Return the means after one click after the other; at least one cell, which may be empty."""
     expected = len(part.targets())
     wanted = (0,) if part.automatic(method) else clicks
-    found = [part.after(method, click) for click in wanted]
-    means = [number_cell(mean_of(rows, DICE.column), DICE.style, expected=expected) for rows in found]
-    texts = [cell.text for cell in means if cell.value is not None]
-    if not texts:
-        return Cell(expected=expected)
-    last = means[len(texts) - 1]
-    return Cell(
-        text=texts[0] if len(set(texts)) == 1 else " → ".join(texts),
-        value=last.value,
-        low=last.low,
-        high=last.high,
-        targets=last.targets,
-        expected=expected,
-    )
+    rows = [part.after(method, click) for click in wanted]
+    means = [number_cell(mean_of(found, DICE.column), DICE.style, expected=expected) for found in rows]
+    return [cell for cell in means if cell.value is not None] or [Cell(expected=expected)]
+
+
+def _shown(course: Sequence[Cell], last: Cell) -> Cell:
+    """Return a course as one cell of text; it is best where its last mean is."""
+    texts = [cell.main() for cell in course]
+    return Cell(text=texts[0] if len(set(texts)) == 1 else " → ".join(texts), best=last.best)
 
 
 def _fewer(rows: Sequence[Row]) -> tuple[str, ...]:
-    some = any(cell.fewer and cell.value is not None for row in rows for cell in row.cells)
+    some = any(cell.text.endswith("*") for row in rows for cell in row.cells[1:])
     return ("*: of fewer targets than there are, not comparable and never bold.",) if some else ()

@@ -71,10 +71,12 @@ class Results:
         )
 
     def kept(self, column: str, values: Iterable[str]) -> Results:
-        """Return the results with some values in a column of texts."""
+        """Return the results with some values in a column of texts, and what was skipped in their cases."""
         wanted = list(values)
+        gone = set(self.rows["case"]) - set(self.rows.loc[self.rows[column].isin(wanted), "case"])
         return replace(
             self,
+            skipped=[entry for entry in self.skipped if entry.get("case") not in gone],
             rows=self.rows[self.rows[column].isin(wanted)],
             drawn=self.drawn[self.drawn[column].isin(wanted)],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seganypet.evaluation.report.comma_separated import csv_of_table
 from seganypet.evaluation.report.overview import overview_tables
 
 
@@ -60,3 +61,27 @@ def test_each_tracer_has_a_table_without_costs(results_of, row):
     assert [lines(table) for table in (fdg, psma)] == [[["A", "50.0"]], [["A", "70.0"]]]
     assert (fdg.title, fdg.heads) == ("Accuracy, tracer FDG", both.heads[:2])
     assert len({table.name for table in (both, fdg, psma)}) == 3
+
+
+def test_equal_last_means_are_best_together_whatever_was_before(results_of, row):
+    dice = {"A": (0.5, 0.7), "B": (0.6, 0.7), "C": (0.6, 0.6)}
+    rows = [row("a", m, dsc, click=n) for m in dice for n, dsc in enumerate(dice[m], start=1)]
+    (table,) = overview_tables(results_of(rows), [1, 2], ())
+    assert [(line.cells[1].text, line.cells[1].best) for line in table.rows] == [
+        ("50.0 → 70.0", True),
+        ("60.0 → 70.0", True),
+        ("60.0", False),
+    ]
+
+
+def test_the_csv_has_the_whole_course(results_of, row):
+    (table,) = overview_tables(results_of([row("a", "A", n / 10, click=n) for n in (1, 2)]), [1, 2], ())
+    assert csv_of_table(table).splitlines()[1].startswith("A,10.0 → 20.0,")
+
+
+def test_what_was_skipped_with_one_tracer_is_not_told_of_another(results_of, row):
+    rows = [row("a", "A", 0.5), row("a", "B", 0.5), row("b", "A", 0.7, tracer="PSMA")]
+    skipped = [{"case": "b", "target": "liver", "method": "B", "reason": "no"}]
+    _, fdg, psma = overview_tables(results_of(rows, skipped), [1], ())
+    assert "Skipped: nothing." in fdg.notes
+    assert any(note.startswith("Skipped and left out: B 1") for note in psma.notes)
