@@ -38,7 +38,15 @@ OPTIONS = {
     | {"--weights", "--name", "--resume", "--set", "--device", "--minutes"},
     "baseline": _OUTPUT
     | {"--manifest", "--targets", "--epochs", "--iterations", "--minutes", "--patch", "--batch", "--spacing"}
-    | {"--width", "--device", "--jobs"},
+    | {
+        "--width",
+        "--optimizer",
+        "--learning-rate",
+        "--normalisation",
+        "--no-augmentation",
+        "--device",
+        "--jobs",
+    },
     "simulate": _OUTPUT
     | {"--cases", "--seed", "--tracer", "--lesions", "--scanner", "--spacing", "--anatomy"}
     | {"--artefacts", "--limited", "--faithful", "--tissues"}

@@ -289,7 +289,7 @@ def test_refuses_an_organ_called_lesion(tmp_path, cache):
 def test_refuses_a_manifest_without_labels(tmp_path, cache):
     manifest = write(tmp_path, row(tmp_path, "a"))
     (tmp_path / "labels.json").unlink()
-    assert "labels.json: cannot be read" in refused(manifest, cache)
+    assert "labels.json: is not there" in refused(manifest, cache)
 
 
 def test_refuses_a_split_without_cases(tmp_path, cache):

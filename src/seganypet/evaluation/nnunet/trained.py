@@ -37,12 +37,14 @@ class TrainedNetwork:
     """
 
     def __init__(self, folder: Path, device: str) -> None:
+        if not (folder / LABELS_NAME).exists():  # the last file that a baseline writes
+            raise MethodError(
+                f"{folder}: holds no baseline that has ended; run seganypet baseline to its end"
+            )
         try:
             settings, self.targets = settings_of(folder), read_labels(folder / LABELS_NAME)
         except SegAnyPETError as error:
-            raise MethodError(
-                f"{folder}: holds no baseline that has ended ({error}); train one by seganypet baseline"
-            ) from error
+            raise MethodError(str(error)) from error
         require_framework(settings.network)
         self._work = (folder / WORK_NAME).absolute()
         fold: int | str = "all" if any((self._work / _RESULTS).rglob("fold_all")) else 0

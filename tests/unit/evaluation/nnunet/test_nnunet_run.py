@@ -145,7 +145,9 @@ def test_an_evaluation_runs_the_network_itself_with_the_same_masks(baseline, man
 
 
 def test_refuses_a_network_that_has_not_been_trained(baseline, tmp_path):
-    with pytest.raises(MethodError, match=r"no finished baseline .* run seganypet baseline to its end"):
+    with pytest.raises(
+        MethodError, match=r"holds no baseline that has ended; run seganypet baseline to its end"
+    ):
         chosen(f"baseline={tmp_path}").build(Options())
     copy = tmp_path / "copy"
     shutil.copytree(baseline.folder, copy)
