@@ -16,7 +16,7 @@ import torch
 from seganypet.errors import ManifestError, MethodError, SegAnyPETError, SegAnyPETWarning, UsageError
 from seganypet.evaluation.cases import Case, check_names, read_case
 from seganypet.evaluation.config import EvaluationConfig
-from seganypet.evaluation.memory import MemoryWatch
+from seganypet.evaluation.memory import MemoryWatch, release_memory
 from seganypet.evaluation.methods.entry import Options
 from seganypet.evaluation.methods.interface import Method
 from seganypet.evaluation.methods.registry import Chosen
@@ -224,6 +224,7 @@ def _method(wanted: Chosen, options: Options) -> Method:
     """Return a method, built once in each process."""
     if (wanted, options) not in _held:
         _held.clear()
+        release_memory()
         _held[wanted, options] = wanted.build(options)
     return _held[wanted, options]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seganypet.evaluation.memory import MemoryWatch
+from seganypet.evaluation.memory import MemoryWatch, release_memory
 from seganypet.prompts import Click
 from told_method import Told
 
@@ -46,3 +47,27 @@ def test_is_the_method_otherwise():
     assert not watch.restart("liver").any()
     assert watch.click(Click((1, 1, 1))) is mask
     assert (method.targets, method.clicks) == (["liver"], [Click((1, 1, 1))])
+
+
+class Knot:
+    """Refers to itself, as networks with hooks do, and so outlives its last name."""
+
+    def __init__(self, held):
+        self.held, self.itself = held, self
+
+
+def resident_mb():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1e3
+
+
+def test_what_nobody_holds_any_more_goes_back_to_the_system():
+    before = resident_mb()
+    # Pieces too small to be mapped one by one, and a last one that keeps the heap from shrinking by itself.
+    knot = Knot([bytearray(50_000) for _ in range(20 * MB)])
+    last = bytearray(50_000)
+    assert resident_mb() - before > 0.8 * MB
+    del knot
+    release_memory()
+    assert last is not None
+    assert resident_mb() - before < 0.2 * MB
