@@ -72,7 +72,13 @@ def training(kind: str, network: str, cohorts: Path, nets: Path) -> list[str]:
         "output": nets / kind / network,
     }
     options = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
-    return ["baseline", network, *options, *([] if wanted.augmented else ["--no-augmentation"])]
+    return [
+        "baseline",
+        network,
+        *options,
+        "--no-predictions",
+        *([] if wanted.augmented else ["--no-augmentation"]),
+    ]
 
 
 def evaluation(cohort: str, cohorts: Path, nets: Path, folder: Path, held_out: Path | None) -> list[str]:

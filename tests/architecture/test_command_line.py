@@ -44,6 +44,7 @@ OPTIONS = {
         "--learning-rate",
         "--normalisation",
         "--no-augmentation",
+        "--no-predictions",
         "--device",
         "--jobs",
     },

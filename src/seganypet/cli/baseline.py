@@ -25,9 +25,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "baseline",
         help="train a network for a cohort's targets within nnU-Net, to compare with",
         description="Trains nnU-Net, STU-Net, SegResNet or SwinUNETR within nnU-Net's framework on the training cases "
-        "of a manifest and predicts its test cases. Writes DIR/CASE.nii.gz and DIR/labels.json, for seganypet evaluate "
-        "--methods baseline=DIR. Run again with the same options, it goes on where it was stopped. Needs the extra "
-        "compare.",
+        "of a manifest, for seganypet evaluate --methods baseline=DIR, and predicts its test cases: DIR/CASE.nii.gz, "
+        "with their ids in DIR/labels.json. Run again with the same options, it goes on where it was stopped. Needs "
+        "the extra compare.",
     )
     parser.add_argument("network", choices=NETWORKS, metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument(
@@ -55,6 +55,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "(default: all)",
     )
     _add_training_options(parser.add_argument_group("training"))
+    parser.add_argument(
+        "--no-predictions",
+        action="store_true",
+        help="train only; seganypet evaluate --methods baseline=DIR predicts by itself, and times it",
+    )
     parser.set_defaults(run=run)
 
 
@@ -136,6 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = BaselineOptions(
         device=arguments.device,
         jobs=arguments.jobs,
+        predictions=not arguments.no_predictions,
         command=arguments.command_line,
         tell=_tell,
     )
@@ -144,7 +150,8 @@ def run(arguments: argparse.Namespace) -> int:
     trained = record["steps"]["train"]
     say(f"  {'parameters':10}  {trained['parameters']:,}")
     say(f"  {'training':10}  {trained['iterations']} iterations, {trained['training_s'] / 60:.1f} min")
-    say(f"  {'predicted':10}  {record['cases']['test']} cases")
+    if options.predictions:
+        say(f"  {'predicted':10}  {record['cases']['test']} cases")
     say(f"wrote {folder / RECORD_NAME}")
     targets = f" --targets {','.join(arguments.targets)}" if arguments.targets else ""
     say(

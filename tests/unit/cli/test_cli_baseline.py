@@ -54,9 +54,10 @@ def test_options_reach_the_settings():
 
 
 def test_what_was_done_is_printed(monkeypatch, capsys):
-    calls = []
+    calls, predicted = [], []
 
     def run(manifest, folder, settings, options):
+        predicted.append(options.predictions)
         calls.append((manifest, folder, settings.network, options.device, options.jobs, options.command))
         options.tell("epoch 1 of 1")
         return {
@@ -77,6 +78,9 @@ def test_what_was_done_is_printed(monkeypatch, capsys):
         f"wrote {Path('out') / 'baseline.json'}",
         'compare with: seganypet evaluate --manifest "m.csv" --methods default "stunet:baseline=out" -o RESULTS',
     ]
+    assert main([*GIVEN, "--device", "cpu", "--no-predictions"]) == 0
+    assert predicted == [True, False]
+    assert "predicted" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,13 @@ class Cohort:
     classes: Classes
 
 
-def cohort_of(manifest: Path, targets: Sequence[str]) -> Cohort:
+def cohort_of(manifest: Path, targets: Sequence[str], *, predictions: bool = True) -> Cohort:
     """Return what a manifest gives to train on and to predict.
 
     Args:
         manifest: With its labels beside it.
         targets: What to segment; empty for all that labels.json names, and lesions where all cases have their map.
+        predictions: Whether there must be cases to predict.
 
     Raises:
         ManifestError: The manifest or its labels cannot be used; a target is unknown; nothing to train on or to
@@ -56,10 +57,10 @@ def cohort_of(manifest: Path, targets: Sequence[str]) -> Cohort:
     training = {name: row for name, row in numbered.items() if row.split in ("train", "")}
     validation = {name: row for name, row in numbered.items() if row.split == "val"}
     test = {name: row for name, row in numbered.items() if row.split == "test"}
-    for split, found in (("train", training), ("test", test)):
-        if not found:
+    for split, found, remedy in (("train", training, ""), ("test", test, ", or give --no-predictions")):
+        if not found and (split == "train" or predictions):
             raise ManifestError(
-                f"{manifest}: no case of split {split!r}; fill the column split, or simulate with --split"
+                f"{manifest}: no case of split {split!r}; fill the column split, or simulate with --split{remedy}"
             )
     labelled = [*training.values(), *validation.values()]
     with_lesions = all(row.lesions is not None for row in labelled)

@@ -34,17 +34,19 @@ _SIDES: Final = ("_left", "_right")
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineOptions:
-    """Where a baseline is computed; none of it changes what comes out, but for rounding.
+    """Where a baseline is computed, and how far; none of it changes what comes out, but for rounding.
 
     Attributes:
         device: "auto", "cpu" or "cuda".
         jobs: Processes side by side: of export and preprocessing, and, less one, of augmentation.
+        predictions: Whether test cases are predicted; the trained network can do that later as well.
         command: The command line, for the record.
         tell: Told a line now and then.
     """
 
     device: str = "auto"
     jobs: int = 1
+    predictions: bool = True
     command: Sequence[str] = ()
     tell: Tell | None = None
 
@@ -55,9 +57,9 @@ def run_baseline(
     """Train a network on a manifest's training cases and predict its test cases; return the record.
 
     The folder gets CASE.nii.gz, label maps on the grids of the PETs, and labels.json, which the method
-    "predictions=FOLDER" reads; baseline.json, what was done; and nnunet/, nnU-Net's own folders and its log. Called
-    again with the same manifest and settings, it goes on where it was stopped: after the last whole step, epoch or
-    scan.
+    "predictions=FOLDER" reads, while "baseline=FOLDER" takes the network and predicts anew; baseline.json, what was
+    done; and nnunet/, nnU-Net's own folders and its log. Called again with the same manifest and settings, it goes on
+    where it was stopped: after the last whole step, epoch or scan.
 
     Args:
         manifest: Rows of split "train", or none, are learned from; those of "val" tell nnU-Net's log how training
@@ -77,7 +79,7 @@ def run_baseline(
     started = datetime.now(UTC)
     versions = require_framework(settings.network)
     device = device_named(options.device)
-    cohort = cohort_of(manifest, settings.targets)
+    cohort = cohort_of(manifest, settings.targets, predictions=options.predictions)
     _claim(folder, manifest, settings)
     run = _Run(cohort, folder, settings, options, str(device))
     steps = {
@@ -85,12 +87,14 @@ def run_baseline(
         "plan": run.once("plan", run.plan),
         "train": run.once("train", run.train),
     }
-    outputs = [folder / f"{row.case}.nii.gz" for row in cohort.test.values()] + [folder / LABELS_NAME]
-    steps["predict"] = run.once("predict", run.predict, again=not all(path.exists() for path in outputs))
+    masks = [folder / f"{row.case}.nii.gz" for row in cohort.test.values()] if options.predictions else []
+    if options.predictions:
+        steps["predict"] = run.once("predict", run.predict, again=not all(path.exists() for path in masks))
+    write_json(cohort.classes.targets, folder / LABELS_NAME)
     record = run_record(
         options.command,
         [manifest, manifest.with_name(LABELS_NAME)],
-        outputs,
+        [*masks, folder / LABELS_NAME],
         settings,
         started,
         extra={
@@ -169,7 +173,7 @@ class _Run:
         }
 
     def predict(self) -> dict[str, Any]:
-        """Predict the scans that have no prediction yet; then say what its numbers mean."""
+        """Predict the scans that have no prediction yet."""
         tell = self._counting("predicted")
         with self._framework():
             trainer = self._trainer or self._new_trainer()
@@ -183,7 +187,6 @@ class _Run:
                     classes = predictor.label_map(image_to_predict(self._raw, name))
                 write_label_map(upright(volume).invert(classes), volume, path)
             tell(done, len(self._cohort.test))
-        write_json(self._cohort.classes.targets, self._folder / LABELS_NAME)
         return {}
 
     def _framework(self) -> Any:

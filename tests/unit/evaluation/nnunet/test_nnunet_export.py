@@ -96,8 +96,10 @@ def test_oblique_scans_with_permuted_axes_come_back(folder, tmp_path):
 def test_refuses_a_manifest_with_nothing_to_learn_or_to_predict(folder):
     with pytest.raises(ManifestError, match="no case of split 'train'; fill the column split"):
         cohort_of(manifest_of(folder, "val", "test"), ["liver"])
-    with pytest.raises(ManifestError, match="no case of split 'test'; fill the column split"):
-        cohort_of(manifest_of(folder, "train", ""), ["liver"])
+    unpredicted = manifest_of(folder, "train", "")
+    with pytest.raises(ManifestError, match=r"no case of split 'test'; fill .* or give --no-predictions"):
+        cohort_of(unpredicted, ["liver"])
+    assert not cohort_of(unpredicted, ["liver"], predictions=False).test
 
 
 def test_refuses_an_unknown_target(folder):

@@ -66,9 +66,12 @@ class StoppedError(Exception):
 
 @pytest.fixture(scope="module")
 def baseline(manifest, tmp_path_factory):
-    """A baseline that was interrupted and run again: its folder, its record, and what it told both times."""
+    """A baseline that was interrupted, trained to its end, and run again for predictions.
+
+    Its folder, its record, what it told each time, and what the folder held before it predicted.
+    """
     folder = tmp_path_factory.mktemp("baseline") / "out"
-    told = ([], [])
+    told = ([], [], [])
 
     def stop(text):
         told[0].append(text)
@@ -77,21 +80,27 @@ def baseline(manifest, tmp_path_factory):
 
     with pytest.raises(StoppedError):
         run_baseline(manifest, folder, SETTINGS, BaselineOptions(device="cpu", tell=stop))
-    record = run_baseline(manifest, folder, SETTINGS, BaselineOptions(device="cpu", tell=told[1].append))
+    trained = BaselineOptions(device="cpu", predictions=False, tell=told[1].append)
+    without = run_baseline(manifest, folder, SETTINGS, trained)["steps"]
+    names = {path.name for path in folder.iterdir()}
+    record = run_baseline(manifest, folder, SETTINGS, BaselineOptions(device="cpu", tell=told[2].append))
     assert not [name for name in os.environ if name.startswith("nnUNet_")]
-    return SimpleNamespace(folder=folder, record=record, told=told)
+    return SimpleNamespace(folder=folder, record=record, told=told, trained=(without, names))
 
 
 def test_it_goes_on_after_the_last_epoch(baseline):
-    first, second = baseline.told
+    first, second, third = baseline.told
     assert first[:5] == [f"exported {n} of 5" for n in range(1, 6)]
     assert first[5:8] == [f"preprocessed {n} of 3" for n in range(1, 4)]
     assert [text.partition(":")[0] for text in first[8:]] == ["epoch 1 of 2"]
-    assert [text.partition(":")[0] for text in second] == [
-        "epoch 2 of 2",
-        "predicted 1 of 2",
-        "predicted 2 of 2",
-    ]
+    assert [text.partition(":")[0] for text in second] == ["epoch 2 of 2"]
+    assert third == ["predicted 1 of 2", "predicted 2 of 2"]
+
+
+def test_it_need_not_predict(baseline):
+    steps, names = baseline.trained
+    assert list(steps) == ["export", "plan", "train"]
+    assert names == {"nnunet", "labels.json", "baseline.json"}
 
 
 def test_the_record_tells_what_was_done(baseline):
