@@ -6,8 +6,10 @@ PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PAGE := src/seganypet/app/page/index.html
+PACKAGES := web/node_modules/.installed
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup app demo serve test lint format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,17 +27,31 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## Segment a simulated scan, or PET=path at CLICKS="i,j,k …"
 	$(BIN)/seganypet demo $(if $(PET),--pet "$(PET)") $(foreach click,$(CLICKS),--click $(click)) -o demo
 
-test: $(STAMP)  ## Run all tests, a file on each core
+serve: $(STAMP) $(PAGE)  ## Open the page to work in; PATH_TO=folder of scans
+	$(BIN)/seganypet serve $(if $(PATH_TO),"$(PATH_TO)") --open
+
+app: $(PAGE)  ## Build the page (needs Node.js 20 or newer)
+
+$(PACKAGES): web/package.json web/package-lock.json
+	cd web && npm ci --no-fund --no-audit
+	touch $(PACKAGES)
+
+$(PAGE): $(STAMP) $(PACKAGES) $(shell find web/src src/seganypet/app -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.py') web/index.html
+	$(BIN)/python -m seganypet.app.openapi > web/openapi.json
+	cd web && npm run --silent wire && npm run --silent build
+
+test: $(STAMP) $(PAGE)  ## Run all tests, a file on each core
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-lint: $(STAMP)  ## Check style and types
+lint: $(STAMP) $(PAGE)  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd web && npm run --silent check
 
 format: $(STAMP)  ## Bring all files into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## Remove .venv and what the demo wrote
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo web/node_modules src/seganypet/app/page

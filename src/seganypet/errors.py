@@ -55,6 +55,10 @@ class MethodError(SegAnyPETError):
     """A compared system that is missing, has failed, or cannot work on a scan."""
 
 
+class StoreError(SegAnyPETError):
+    """Stored work that cannot be read or written."""
+
+
 class UsageError(SegAnyPETError):
     """Command-line arguments or call order that make no sense together."""
 

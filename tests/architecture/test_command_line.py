@@ -68,6 +68,9 @@ OPTIONS = {
     "benchmark": _MODEL
     | _OUTPUT
     | {"--preset", "--shape", "--spacing-mm", "--clicks", "--threads", "--json"},
+    "serve": _MODEL
+    | {"--host", "--port", "--work", "--manual", "--open", "--token", "--allow-host", "--allow-origin"}
+    | {"--max-scans", "--max-image-mb", "--max-upload-mb"},
 }
 
 

@@ -52,7 +52,8 @@ ROOMS = {
     "evaluation": Room(_INFERENCE | {"analysis"}, {*_NUMBERS, *_TABLES, *_METRICS, *_COMPARED}),
     "analysis": Room({"io"}, {"numpy", "scipy", "networkx", *_TABLES}),
     "app": Room(
-        _INFERENCE | {"analysis"}, {"numpy", "torch", "fastapi", "uvicorn", "starlette", "pydantic", "rich"}
+        _INFERENCE | {"analysis"},
+        {"numpy", "scipy", "fastapi", "uvicorn", "starlette", "pydantic", "prometheus_client", "filelock"},
     ),
 }
 CLI = Room(set(ROOMS), {*_NUMBERS, *_TABLES, "uvicorn", "dask", "distributed"})

@@ -69,6 +69,11 @@ class Hanging:
         )
         return float(left), float(posterior), float(inferior)
 
+    def points(self, voxels: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Return native voxels [N, 3] as voxels to the left, posterior and inferior; see `point`."""
+        turned = voxels[:, list(self.axes)]
+        return np.where(self.flips, np.subtract(self.shape, 1) - turned, turned)
+
     def native(self, voxel: Sequence[float]) -> tuple[float, float, float]:
         """Return the native voxel coordinate of one to the left, posterior and inferior; the inverse of `point`."""
         ijk = [0.0, 0.0, 0.0]

@@ -1,5 +1,5 @@
 """From clicks to masks: one patch (`Predictor`), many windows (`tiling`), one target (`Session`)."""
 
-from seganypet.inference.session import Session
+from seganypet.inference.session import Session, SessionState
 
-__all__ = ["Session"]
+__all__ = ["Session", "SessionState"]

@@ -20,8 +20,8 @@ from seganypet.volume import BoolArray, FloatArray, Mask, Volume
 
 
 @dataclass(frozen=True)
-class _State:
-    """One step of the session.
+class SessionState:
+    """One step of a session; never changed, so that steps can be kept and gone back to.
 
     Attributes:
         clicks: In the volume's own voxels, in order.
@@ -51,7 +51,7 @@ class Session:
     def __init__(self, model: SegmentationModel) -> None:
         self._model = model
         self._volume: Volume | None = None
-        self._history: list[_State] = [_State()]
+        self._history: list[SessionState] = [SessionState()]
         self._now = 0
 
     def set_volume(self, volume: Volume) -> None:
@@ -62,7 +62,7 @@ class Session:
         """
         self._scales = Scales(self.model, volume)
         self._volume = volume
-        self._history, self._now = [_State()], 0
+        self._history, self._now = [SessionState()], 0
 
     @property
     def model(self) -> SegmentationModel:
@@ -83,12 +83,12 @@ class Session:
     @property
     def clicks(self) -> tuple[Click, ...]:
         """The clicks in effect, in order, in the volume's own voxels."""
-        return self._state.clicks
+        return self.state.clicks
 
     @property
     def box(self) -> Box | None:
         """The box in effect, in the volume's own voxels."""
-        return self._state.box
+        return self.state.box
 
     def add_click(self, ijk: Sequence[float], positive: bool = True) -> Mask:
         """Add a click and return the new mask on the volume's own grid.
@@ -101,7 +101,7 @@ class Session:
             PromptError: The click is outside the volume, or a negative one comes first.
             UsageError: There is no volume.
         """
-        volume, state = self.volume, self._state
+        volume, state = self.volume, self.state
         click = Click(tuple(ijk), positive)  # type: ignore[arg-type]
         if not volume.contains(click.ijk):
             raise PromptError(f"click at voxel {click.ijk} is outside the volume of shape {volume.shape}")
@@ -135,7 +135,7 @@ class Session:
             )
         if not mask.array.any():
             raise PromptError("the mask to start from is empty; click instead")
-        self._push(_State(prior=mask.array, found=self._scales.mask(mask)))
+        self._push(SessionState(prior=mask.array, found=self._scales.mask(mask)))
         return self.mask
 
     def add_box(self, ijk_min: Sequence[float], ijk_max: Sequence[float]) -> Mask:
@@ -160,7 +160,7 @@ class Session:
             )
         box = Box(tuple(ijk_min), tuple(ijk_max))  # type: ignore[arg-type]
         require_inside(box, self.volume.shape)
-        self._push(_State(box=box, found=self._scales.box(box)))
+        self._push(SessionState(box=box, found=self._scales.box(box)))
         return self.mask
 
     def undo(self) -> Mask:
@@ -187,7 +187,7 @@ class Session:
 
     def reset(self) -> Mask:
         """Drop clicks, box and mask (undo brings them back); return the empty mask."""
-        self._push(_State())
+        self._push(SessionState())
         return self.mask
 
     @property
@@ -198,7 +198,7 @@ class Session:
     @property
     def probability(self) -> FloatArray:
         """Probability of the target, float32 on the volume's own grid; 0 where no window of its scale has looked."""
-        state, probability = self._state, np.zeros(self.volume.shape, dtype=np.float32)
+        state, probability = self.state, np.zeros(self.volume.shape, dtype=np.float32)
         if state.prior is not None:
             probability[state.prior] = 1.0
         grid = self._scales.grid(state.found)
@@ -221,25 +221,36 @@ class Session:
 
         None before the first click, with a mask or a box to start from, and of weights of one scale.
         """
-        found = self._state.found
+        found = self.state.found
         return found.estimates.get(found.shown)
 
     @property
     def working_spacing_mm(self) -> float:
         """Edge of the voxels of the working grid that the mask was made on: of several scales the one that is shown."""
-        return self._scales.grid(self._state.found).spacing_mm
+        return self._scales.grid(self.state.found).spacing_mm
 
     @property
-    def _state(self) -> _State:
+    def state(self) -> SessionState:
+        """Where the session is; `go_to` comes back to it, as long as the volume stays."""
         return self._history[self._now]
 
-    def _push(self, state: _State) -> None:
+    def go_to(self, state: SessionState) -> None:
+        """Go on from a state of this session's volume, of this target or of another; undo goes back no further.
+
+        So one session, with its embeddings, serves many targets.
+
+        Args:
+            state: What `state` was, or a new `SessionState` for a new target.
+        """
+        self._history, self._now = [state], 0
+
+    def _push(self, state: SessionState) -> None:
         self._history = [*self._history[: self._now + 1], state]
         self._now += 1
 
     def _mask_array(self) -> BoolArray:
         """Return the thresholded prediction as far as it is connected to the prompts, with the clicks enforced."""
-        state, shape = self._state, self.volume.shape
+        state, shape = self.state, self.volume.shape
         mask = np.zeros(shape, dtype=np.bool_) if state.prior is None else state.prior.copy()
         self._scales.restore(state.found, mask)
         for click in state.clicks:

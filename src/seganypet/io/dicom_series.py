@@ -200,6 +200,14 @@ def _header(path: Path) -> dict[str, str] | None:
     raise ImageReadError(f"{path}: DICOM without (0020,000E) SeriesInstanceUID (truncated?); copy it anew")
 
 
+def looks_like_dicom(path: Path) -> bool:
+    """Return whether a file's name or its first bytes are DICOM's; False where it cannot be read."""
+    try:
+        return path.suffix.lower() in _DICOM_SUFFIXES or _has_preamble(path)
+    except OSError:
+        return False
+
+
 def _has_preamble(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(132)[128:] == b"DICM"

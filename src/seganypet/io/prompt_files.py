@@ -27,7 +27,7 @@ from seganypet.errors import GeometryError, PromptError
 from seganypet.io.nifti import naming
 from seganypet.io.write import write_json
 from seganypet.prompts.click import Click
-from seganypet.volume import Volume
+from seganypet.volume import Affine, Volume
 
 _VERSION = 1
 _SPACES = ("voxel", "ras_mm", "lps_mm")
@@ -99,18 +99,41 @@ def write_prompts(
     """
     for number, click in enumerate(clicks, start=1):
         _check_inside(click.ijk, volume, f"click {number}")
-    prompts = [
-        {"type": "point", "xyz": list(click.ijk), "label": int(click.positive), "t": t}
-        for t, click in enumerate(clicks)
-    ]
-    content = {
-        "version": _VERSION,
-        "image": Path(volume.source.path).name,  # no folders: they may name the patient
-        "space": "voxel",
-        "grid": {"shape": list(volume.shape), "affine": volume.affine.tolist()},
-        "objects": [{"id": 1, "name": object_name, "prompts": prompts}],
-    }
+    content = prompts_of({1: (object_name, clicks)}, volume.source.path, volume.shape, volume.affine)
     write_json(content, path)
+
+
+def prompts_of(
+    objects: Mapping[int, tuple[str, Sequence[Click]]],
+    image: str,
+    shape: tuple[int, int, int],
+    affine: Affine,
+) -> dict[str, Any]:
+    """Return clicks of several objects as a SegAnyPET prompt file holds them, in voxel space.
+
+    Args:
+        objects: By id, name and clicks in the image's own voxels.
+        image: Path of the image, of which the name alone is kept: folders may name the patient.
+        shape: Of the image.
+        affine: Likewise.
+    """
+    return {
+        "version": _VERSION,
+        "image": Path(image).name,
+        "space": "voxel",
+        "grid": {"shape": list(shape), "affine": affine.tolist()},
+        "objects": [
+            {
+                "id": number,
+                "name": name,
+                "prompts": [
+                    {"type": "point", "xyz": list(click.ijk), "label": int(click.positive), "t": t}
+                    for t, click in enumerate(clicks)
+                ],
+            }
+            for number, (name, clicks) in objects.items()
+        ],
+    }
 
 
 def _load(path: Path) -> Mapping[str, Any]:

@@ -60,11 +60,20 @@ def write_json(value: Any, path: str | Path) -> None:
     """
     path = Path(path)
     try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_to_json)
+        text = json_text(value)
     except (TypeError, ValueError) as error:
         raise OutputError(f"{path}: no JSON form ({error}); use None for missing numbers") from error
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def json_text(value: Any) -> str:
+    """Return a value as indented JSON; see `write_json`.
+
+    Raises:
+        TypeError, ValueError: NaN, infinity or a type without a JSON form.
+    """
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_to_json)
 
 
 @contextmanager
@@ -151,6 +160,20 @@ def write_nifti(array: npt.NDArray[Any], affine: Affine, source: Source, path: P
     with atomic_path(path) as temporary:
         new_image: Any = nib.Nifti1Image
         nib.save(new_image(array, None, header), temporary)
+
+
+def nifti_bytes(array: npt.NDArray[Any], affine: Affine) -> bytes:
+    """Return an array as the bytes of an uncompressed NIfTI file, its affine as sform and qform.
+
+    Args:
+        array: Values [I, J, K], in the type to be stored.
+        affine: float64 [4, 4], voxel index to RAS+ world in mm.
+    """
+    header = _header(array, affine, Source())
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    return (
+        bytes(header.binaryblock) + b"\0" * 4 + array.astype(array.dtype.newbyteorder("<")).tobytes(order="F")
+    )
 
 
 def _check_output_name(path: Path, source: Source) -> None:

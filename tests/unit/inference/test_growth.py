@@ -40,7 +40,7 @@ ENDS = [(slice(6, 10), slice(10, 14), slice(10, 14)), (slice(86, 90), slice(10, 
 
 
 def windows_of(session: Session) -> dict:
-    return dict(session._state.found.now().windows)
+    return dict(session.state.found.now().windows)
 
 
 def given(session: Session, *boxes: tuple[slice, slice, slice]) -> np.ndarray:
@@ -202,7 +202,7 @@ def test_windows_apart_are_merged_apart():
     session = session_on(hot((96, 24, 24), *ENDS))
     session.add_click((8, 12, 12))
     mask = session.add_click((88, 12, 12)).array
-    boxes = list(session._scales.merged(session._state.found))
+    boxes = list(session._scales.merged(session.state.found))
     assert [box.logits.shape for box in boxes] == [(PATCH,) * 3] * 2
     np.testing.assert_array_equal(mask, session.volume.array > 1)
     assert not session.probability[20:76].any()
@@ -265,7 +265,7 @@ def test_a_lone_window_on_a_given_mask_is_shown_its_own_logits(policy):
 def test_beyond_the_image_a_given_mask_says_nothing():
     session = session_on(hot((24, 24, 24), (slice(0, 6),) * 3))
     given(session, (slice(0, 4),) * 3)
-    prior = session._state.found.now().prior.crop((-2, 0, 0), (4, 2, 2))
+    prior = session.state.found.now().prior.crop((-2, 0, 0), (4, 2, 2))
     assert (prior[:2] == 0).all()
     assert (prior[2:] == 5).all()
 

@@ -43,7 +43,7 @@ def seen(session: Session, call: int = -1) -> tuple[list[list[float]], list[int]
 
 def said(session: Session) -> torch.Tensor:
     """Return the logits of the only window."""
-    (low_res,) = session._state.found.now().windows.values()
+    (low_res,) = session.state.found.now().windows.values()
     return low_res.clone()
 
 
@@ -123,11 +123,11 @@ def test_every_pass_is_shown_the_logits_of_the_pass_before(policy):
 def test_only_windows_that_hold_the_newest_click_are_decoded_again(policy):
     session = long_block(policy)
     session.add_click((32, 12, 12))
-    windows = dict(session._state.found.now().windows)
+    windows = dict(session.state.found.now().windows)
     assert len(windows) >= 6
     decoded = session.model.network.decoded
     session.add_click((56, 12, 12))
-    changed = [w for w, low_res in session._state.found.now().windows.items() if low_res is not windows[w]]
+    changed = [w for w, low_res in session.state.found.now().windows.items() if low_res is not windows[w]]
     assert 1 <= len(changed) == session.model.network.decoded - decoded
     for window in changed:
         assert window[0] <= 56 < window[0] + PATCH
@@ -149,7 +149,7 @@ def test_a_window_without_a_click_is_shown_the_middle_of_what_is_known(policy):
     }
     assert calls[(24, 4, 4)] is None
     without = [
-        (seen(session, n), w) for n, w in enumerate(session._state.found.now().windows) if w[0] in (8, 40)
+        (seen(session, n), w) for n, w in enumerate(session.state.found.now().windows) if w[0] in (8, 40)
     ]
     assert without
     for (coords, labels, previous), window in without:
@@ -166,9 +166,9 @@ def test_logits_of_several_windows_are_not_blurred_by_every_click(shrink):
     session = long_block("newest", shrink)
     session.add_click((32, 12, 12))
     for _ in range(6):
-        before = dict(session._state.found.now().windows)
+        before = dict(session.state.found.now().windows)
         session.add_click((32, 12, 12))
-        now = session._state.found.now().windows
+        now = session.state.found.now().windows
         *_, last = (window for window in before if now[window] is not before[window])
         # all windows agree, so that each is shown what it said itself
         torch.testing.assert_close(seen(session)[2], before[last], atol=1e-3, rtol=0)

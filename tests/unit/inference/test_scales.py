@@ -36,7 +36,7 @@ FAR = (slice(60, 63), slice(20, 23), slice(20, 23))
 
 
 def shown(session: Session) -> float:
-    return session._state.found.shown
+    return session.state.found.shown
 
 
 def estimate(monkeypatch: pytest.MonkeyPatch, **by_scale: float) -> None:
@@ -58,7 +58,7 @@ def test_every_scale_answers_and_the_mask_is_the_target(target, scale):
     suv = hot(target)
     session = session_on(suv, judgement=favouring(scale))
     mask = session.add_click([(part.start + part.stop) // 2 for part in target])
-    assert set(session._state.found.evidence) == set(ALL)
+    assert set(session.state.found.evidence) == set(ALL)
     assert shown(session) == scale
     assert session.working_spacing_mm == 4.0 * scale
     assert dice(mask.array, suv > 5) >= 0.9
@@ -99,7 +99,7 @@ def test_later_clicks_are_shown_to_scales_that_may_turn_out_best(monkeypatch, es
     session = session_on(hot(SMALL))
     session.add_click((22, 21, 21))
     session.add_click((21, 20, 20))
-    placed = {scale: len(found.placed) for scale, found in session._state.found.evidence.items()}
+    placed = {scale: len(found.placed) for scale, found in session.state.found.evidence.items()}
     assert placed == {0.5: 2, 1.0: 1, 2.0: 1 + asked}
 
 
@@ -108,16 +108,16 @@ def test_a_mask_that_is_likely_to_be_good_is_trusted(monkeypatch, estimated, tru
     estimate(monkeypatch, fine=estimated, own=0.0, coarse=0.0)
     session = session_on(hot(SMALL))
     session.add_click((22, 21, 21))
-    assert not session._state.found.now().trusted
+    assert not session.state.found.now().trusted
     session.add_click((21, 20, 20))
-    assert session._state.found.now().trusted == trusted
+    assert session.state.found.now().trusted == trusted
 
 
 def test_a_model_of_one_scale_stays_there():
     for target in (SMALL, MIDDLE, LONG):
         session = session_on(hot(target), scales=(1.0,))
         session.add_click([(part.start + part.stop) // 2 for part in target])
-        assert set(session._state.found.evidence) == {1.0}
+        assert set(session.state.found.evidence) == {1.0}
 
 
 def test_a_finer_scale_sees_what_the_networks_own_blurs():
@@ -144,10 +144,10 @@ def test_a_second_click_far_off_is_answered_too():
 def test_a_second_click_nearby_needs_no_further_windows():
     session = session_on(hot(SMALL))
     first = session.add_click((22, 21, 21))
-    before = session._state.found.evidence
+    before = session.state.found.evidence
     again = session.add_click((21, 20, 20))
     assert np.array_equal(first.array, again.array)
-    for scale, evidence in session._state.found.evidence.items():
+    for scale, evidence in session.state.found.evidence.items():
         assert set(evidence.windows) == set(before[scale].windows)
 
 
@@ -171,7 +171,7 @@ def test_a_mask_to_start_from_decides_the_scale_and_clicks_keep_it(target, scale
     assert np.array_equal(given.array, suv > 5)
     clicked = session.add_click([part.start + 1 for part in target])
     assert np.array_equal(clicked.array, suv > 5)
-    assert set(session._state.found.evidence) == {scale}
+    assert set(session.state.found.evidence) == {scale}
 
 
 def test_probability_comes_from_the_scale_that_is_shown(monkeypatch):

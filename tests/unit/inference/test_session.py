@@ -42,7 +42,7 @@ def test_target_larger_than_a_window_comes_out_whole_and_alone():
 def test_windows_grow_only_where_the_target_reaches_their_faces():
     session = session_on(blocks())
     session.add_click((24, 12, 12))
-    starts = set(session._state.found.now().windows)
+    starts = set(session.state.found.now().windows)
     assert {s[1:] for s in starts} == {(4, 4)}
     assert len(starts) >= 5
 

@@ -45,7 +45,7 @@ def seen(session: Session, call: int = -1) -> tuple[list[list[float]], list[int]
 
 
 def windows_of(session: Session) -> set[tuple[int, int, int]]:
-    return set(session._state.found.now().windows)
+    return set(session.state.found.now().windows)
 
 
 @pytest.mark.parametrize("code", CODES)

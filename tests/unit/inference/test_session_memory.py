@@ -53,7 +53,7 @@ def test_taking_a_volume_costs_nothing(session):
 
 def test_a_click_costs_its_mask_and_some_windows(session):
     assert traced(lambda: session.add_click(CENTRE)) < 2 * MASK_BYTES + 20 * WINDOW_BYTES
-    assert len(session._state.found.now().windows) == 1
+    assert len(session.state.found.now().windows) == 1
 
 
 def test_a_given_mask_is_kept_as_it_is(session):
@@ -61,7 +61,7 @@ def test_a_given_mask_is_kept_as_it_is(session):
     given[tuple(slice(c - 3, c) for c in CENTRE)] = True
     mask = Mask(given, AFFINE)
     assert traced(lambda: session.add_mask(mask)) < 2 * MASK_BYTES + 20 * WINDOW_BYTES
-    assert session._state.found.now().prior.mask.array is mask.array
+    assert session.state.found.now().prior.mask.array is mask.array
     assert traced(lambda: session.add_click(CENTRE)) < 2 * MASK_BYTES + 20 * WINDOW_BYTES
 
 
@@ -70,7 +70,7 @@ def test_a_long_target_costs_its_windows(session):
     suv[25:65, 39:42, 49:52] = 10
     session.set_volume(Volume(suv, AFFINE))
     peak = traced(lambda: session.add_click(CENTRE))
-    windows = len(session._state.found.now().windows)
+    windows = len(session.state.found.now().windows)
     assert windows >= 8
     assert peak < 2 * MASK_BYTES + 10 * windows * WINDOW_BYTES < 0.2 * WORKING_GRID_BYTES
 

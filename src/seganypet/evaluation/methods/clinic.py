@@ -8,15 +8,15 @@ from typing import Final
 
 import numpy as np
 
-from seganypet.errors import MethodError
-from seganypet.evaluation.methods.entry import Entry
-from seganypet.evaluation.methods.interface import Prompting, Scan
-from seganypet.evaluation.methods.thresholds import (
+from seganypet.analysis.thresholds import (
     fixed_threshold,
     liver_threshold,
     region_growing,
     threshold_41,
 )
+from seganypet.errors import MethodError
+from seganypet.evaluation.methods.entry import Entry
+from seganypet.evaluation.methods.interface import Prompting, Scan
 from seganypet.prompts import Click
 from seganypet.volume import BoolArray
 

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from seganypet.errors import GeometryError, PromptError, UsageError
-from seganypet.evaluation.methods.thresholds import (
+from seganypet.analysis.thresholds import (
     fixed_threshold,
     liver_threshold,
     region_growing,
     threshold_41,
 )
+from seganypet.errors import GeometryError, PromptError, UsageError
 
 SPACING_MM = (4.0, 4.0, 4.0)
 
@@ -105,7 +105,7 @@ class TestRegionGrowing:
         level = 0.97 * float(array[click])
         labels, _ = ndimage.label(array >= level, structure=np.ones((3, 3, 3)))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("seganypet.evaluation.methods.thresholds._FIRST_REACH", reach)
+            patch.setattr("seganypet.analysis.thresholds._FIRST_REACH", reach)
             mask = region_growing(array, click, fraction=0.97)
         np.testing.assert_array_equal(mask, labels == labels[click])
 

@@ -50,7 +50,7 @@ def threshold_41(
         UsageError: The fraction is not in (0, 1], or the radius is negative.
     """
     _check_geometry(spacing_mm, snap_mm)
-    seed = _hottest_near(volume_array, _voxel_of(volume_array, seed_ijk), spacing_mm, snap_mm)
+    seed = hottest_near(volume_array, voxel_of(volume_array, seed_ijk), spacing_mm, snap_mm)
     return _grow(volume_array, seed, _share_of(volume_array, seed, fraction))
 
 
@@ -87,7 +87,7 @@ def fixed_threshold(
     _check_geometry(spacing_mm, snap_mm)
     return _grow(
         volume_array,
-        _hottest_near(volume_array, _voxel_of(volume_array, seed_ijk), spacing_mm, snap_mm),
+        hottest_near(volume_array, voxel_of(volume_array, seed_ijk), spacing_mm, snap_mm),
         suv,
     )
 
@@ -111,7 +111,7 @@ def liver_threshold(
         GeometryError: As for `threshold_41`.
     """
     _check_geometry(spacing_mm, radius_mm)
-    centre = _voxel_of(volume_array, liver_ijk)
+    centre = voxel_of(volume_array, liver_ijk)
     box, near, _ = _ball(volume_array.shape, centre, spacing_mm, radius_mm)
     sphere = volume_array[box][near].astype(np.float64)
     return float(1.5 * sphere.mean() + 2 * sphere.std())
@@ -133,7 +133,7 @@ def region_growing(volume_array: Image, seed_ijk: Sequence[float], *, fraction: 
         GeometryError: The array is not 3D.
         UsageError: The fraction is not in (0, 1].
     """
-    seed = _voxel_of(volume_array, seed_ijk)
+    seed = voxel_of(volume_array, seed_ijk)
     return _grow(volume_array, seed, _share_of(volume_array, seed, fraction))
 
 
@@ -145,7 +145,7 @@ def _check_geometry(spacing_mm: Sequence[float], radius_mm: float) -> None:
         raise UsageError(f"snap_mm is {radius_mm}; expected a radius of 0 mm or more")
 
 
-def _voxel_of(volume_array: Image, seed_ijk: Sequence[float]) -> Voxel:
+def voxel_of(volume_array: Image, seed_ijk: Sequence[float]) -> Voxel:
     """Return the voxel that holds a coordinate."""
     if volume_array.ndim != 3:
         raise GeometryError(f"array of shape {volume_array.shape}; expected three axes (i, j, k)")
@@ -160,7 +160,7 @@ def _voxel_of(volume_array: Image, seed_ijk: Sequence[float]) -> Voxel:
     return i, j, k
 
 
-def _hottest_near(volume_array: Image, seed: Voxel, spacing_mm: Sequence[float], radius_mm: float) -> Voxel:
+def hottest_near(volume_array: Image, seed: Voxel, spacing_mm: Sequence[float], radius_mm: float) -> Voxel:
     """Return the hottest voxel whose centre lies within a radius of the seed's; of equals, the nearest."""
     box, near, squared_mm = _ball(volume_array.shape, seed, spacing_mm, radius_mm)
     values = np.where(near, volume_array[box], -np.inf)

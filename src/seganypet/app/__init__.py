@@ -1,0 +1,1 @@
+"""The page and its server: scans, readers' work on them, and the model's masks, over HTTP."""

@@ -1,0 +1,141 @@
+"""Scans in memory: read when a reader opens them, forgotten when others need the room."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from seganypet.analysis.rotating import RotatingProjection
+from seganypet.app.assistant import Assistant
+from seganypet.app.model import SharedModel
+from seganypet.app.store import StoredScan
+from seganypet.errors import SegAnyPETWarning
+from seganypet.io import read_volume
+from seganypet.preprocessing.orientation import Orientation, canonical_orientation
+from seganypet.volume import BoolArray, Mask, Source, Volume
+
+
+@dataclass(eq=False)
+class OpenScan:
+    """A scan in memory, its axes brought nearest to right, anterior, superior; nothing is resampled.
+
+    Attributes:
+        stored: What the store knows of it.
+        volume: In SUVbw, on the grid that the page and all readings count voxels on.
+        orientation: From the file's own grid to this one.
+        notes: What reading it warned of.
+        lock: To be held by whoever works with the assistant or the projection.
+    """
+
+    stored: StoredScan
+    volume: Volume
+    orientation: Orientation
+    source: Source
+    notes: tuple[str, ...]
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _assistant: Assistant | None = None
+    _projection: RotatingProjection | None = None
+
+    def assistant(self, model: SharedModel) -> Assistant:
+        """Return the session on this scan, made at its first use."""
+        with self.lock:
+            if self._assistant is None:
+                self._assistant = Assistant(model.get(), self.volume)
+            return self._assistant
+
+    @property
+    def projection(self) -> RotatingProjection:
+        """The maximum-intensity projections, made at their first use."""
+        with self.lock:
+            if self._projection is None:
+                self._projection = RotatingProjection(self.volume)
+            return self._projection
+
+    def native(self, mask: BoolArray) -> Mask:
+        """Return a mask of this grid on the file's own, as it is written to files.
+
+        Args:
+            mask: bool [I, J, K].
+        """
+        own = np.ascontiguousarray(self.orientation.invert(mask))
+        return Mask(own, self.orientation.native_affine, source=self.source)
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory it holds, the session's embeddings apart."""
+        return self.volume.array.nbytes + (self._projection.bytes if self._projection else 0)
+
+
+class OpenScans:
+    """The scans in memory, the one used last at the end.
+
+    Args:
+        most: How many are kept; the one that was not used for longest goes first.
+        most_bytes: How much their images may hold together; one is kept in any case.
+    """
+
+    def __init__(self, *, most: int, most_bytes: int) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._open: OrderedDict[str, OpenScan] = OrderedDict()
+        self._reading = threading.Lock()  # one after the other: warnings are collected for the whole process
+        self._lock = threading.Lock()
+
+    def get(self, stored: StoredScan) -> OpenScan:
+        """Return a scan, read from its files if it is not in memory.
+
+        Raises:
+            SegAnyPETError: As for `read_volume`.
+        """
+        with self._reading:
+            with self._lock:
+                if stored.id in self._open:
+                    self._open.move_to_end(stored.id)
+                    return self._open[stored.id]
+            opened = open_scan(stored)
+            with self._lock:
+                self._open[stored.id] = opened
+                self._forget_some()
+            return opened
+
+    def forget(self, scan_id: str) -> None:
+        """Drop a scan from memory; its files and the work on it stay."""
+        with self._lock:
+            self._open.pop(scan_id, None)
+
+    def ids(self) -> list[str]:
+        """Return the ids of the scans in memory."""
+        with self._lock:
+            return list(self._open)
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory all scans hold."""
+        with self._lock:
+            return sum(scan.bytes for scan in self._open.values())
+
+    def _forget_some(self) -> None:
+        while len(self._open) > 1 and (
+            len(self._open) > self._most or sum(s.bytes for s in self._open.values()) > self._most_bytes
+        ):
+            self._open.popitem(last=False)
+
+
+def open_scan(stored: StoredScan) -> OpenScan:
+    """Return a scan read from its files.
+
+    Raises:
+        SegAnyPETError: As for `read_volume`.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SegAnyPETWarning)
+        volume = read_volume(stored.path, series_uid=stored.series_uid)
+        orientation = canonical_orientation(volume.affine, volume.shape)
+        array = np.ascontiguousarray(orientation.apply(volume.array))
+        array.setflags(write=False)
+        canonical = Volume(array, orientation.affine, source=replace(volume.source, sform=None, qform=None))
+    notes = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, SegAnyPETWarning))
+    return OpenScan(stored, canonical, orientation, volume.source, tuple(notes))

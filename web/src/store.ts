@@ -1,0 +1,389 @@
+// What the page knows, as signals, and everything that a reader can do to it.
+
+import { computed, signal } from "@preact/signals";
+import type { Edit, Point, Reading, Row, Rule, Scan, Server, State } from "./api";
+import * as api from "./api";
+import { type Box, composed, Mask, type Shape, unpackBits, unpackLevels } from "./masks";
+import type { Scale, Viewer } from "./viewer";
+
+export type Tool = "look" | "point" | "brush" | "eraser";
+
+export const server = signal<Server | null>(null);
+export const scan = signal<Scan | null>(null);
+export const state = signal<State | null>(null);
+export const rows = signal<Row[]>([]);
+export const active = signal<number | null>(null);
+export const hidden = signal<ReadonlySet<number>>(new Set());
+export const tool = signal<Tool>("point");
+export const positive = signal(true);
+export const snap = signal(false);
+export const radius = signal(8);
+export const uncertain = signal(false);
+export const window_ = signal<[number, number]>([0, 7]);
+export const scale = signal<Scale>("grey");
+export const place = signal<Point | null>(null);
+export const locked = signal<string | null>(null);
+export const lastClick = signal<{ seconds: number; total: number; dice: number | null } | null>(null);
+/** Grows with each change of the masks or of what is visible. */
+export const revision = signal(0);
+
+/** What is being done, and since when. */
+export interface Task {
+  text: string;
+  since: number;
+  share: number | null;
+}
+export const tasks = signal<Task[]>([]);
+export interface Notice {
+  text: string;
+  kind: "error" | "note";
+}
+export const notices = signal<Notice[]>([]);
+
+export const activeObject = computed(() => state.value?.objects.find((o) => o.id === active.value) ?? null);
+
+let viewer: Viewer | null = null;
+let lease: string | null = null;
+let renewal: ReturnType<typeof setInterval> | undefined;
+let masks = new Map<number, Mask>();
+let unsure: Box | null = null;
+// Changes are sent one after the other, so that they arrive in the order in which they were made.
+let queue: Promise<unknown> = Promise.resolve();
+
+export function useViewer(made: Viewer): void {
+  viewer = made;
+}
+
+export function theViewer(): Viewer | null {
+  return viewer;
+}
+
+export function complain(error: unknown): void {
+  const text = error instanceof Error ? error.message : String(error);
+  notices.value = [...notices.value.filter((n) => n.text !== text), { text, kind: "error" }];
+}
+
+export function dismiss(notice: Notice): void {
+  notices.value = notices.value.filter((n) => n !== notice);
+}
+
+/** Shows what is being done while it lasts; an error is shown, and gives null. */
+export async function during<T>(text: string, work: (task: Task) => Promise<T>): Promise<T | null> {
+  const task: Task = { text, since: performance.now(), share: null };
+  tasks.value = [...tasks.value, task];
+  try {
+    return await work(task);
+  } catch (error) {
+    complain(error);
+    return null;
+  } finally {
+    tasks.value = tasks.value.filter((t) => t !== task);
+  }
+}
+
+export async function start(): Promise<void> {
+  server.value = await during("asking the server", () => api.server());
+}
+
+/** Opens a scan, and this reader's work on it. */
+export async function open(found: Scan, reader: string, assisted: boolean): Promise<void> {
+  await during("loading the image", async () => {
+    const opened = await api.beginReading(found.id, reader, assisted);
+    const nifti = await api.image(found.id);
+    close();
+    scan.value = found;
+    const view = opened.view as {
+      window?: [number, number];
+      scale?: Scale;
+      hidden?: number[];
+      place?: Point;
+    };
+    window_.value = view.window ?? [0, 7];
+    scale.value = view.scale ?? "grey";
+    hidden.value = new Set(view.hidden ?? []);
+    notices.value = found.notes.map((text) => ({ text, kind: "note" }));
+    // The browser draws once more before the image takes its time.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await viewer?.show(found, nifti, window_.value, scale.value);
+    if (view.place !== undefined) viewer?.moveTo(view.place);
+    place.value = viewer?.place ?? null;
+    await take(opened);
+    history.replaceState(null, "", `?scan=${found.id}&reading=${opened.id}`);
+  });
+  await acquire(false);
+}
+
+/** Goes on with the reading that the address names, after the page was closed. */
+export async function resume(): Promise<void> {
+  const asked = new URLSearchParams(location.search);
+  const [scanId, readingId] = [asked.get("scan"), asked.get("reading")];
+  if (scanId === null || readingId === null) return;
+  await during("opening the scan", async () => {
+    const found = await api.scan(scanId);
+    const before = await api.reading(readingId);
+    await open(found, before.reader, before.assisted);
+  });
+}
+
+export function close(): void {
+  clearInterval(renewal);
+  lease = null;
+  scan.value = null;
+  state.value = null;
+  rows.value = [];
+  active.value = null;
+  locked.value = null;
+  uncertain.value = false;
+  unsure = null;
+  masks = new Map();
+}
+
+/** Takes the right to change the reading, or says who has it. */
+export async function acquire(takeOver: boolean): Promise<void> {
+  const id = state.value?.id;
+  if (id === undefined) return;
+  try {
+    const given = await api.lease(id, lease, takeOver);
+    if (takeOver) await take(await api.reading(id));
+    lease = given.lease;
+    locked.value = null;
+    clearInterval(renewal);
+    renewal = setInterval(() => renew(id), (given.seconds * 1000) / 3);
+  } catch (error) {
+    lock(error);
+  }
+}
+
+async function renew(id: string): Promise<void> {
+  try {
+    const given = await api.lease(id, lease, false);
+    if (given.lease !== lease) await take(await api.reading(id)); // the server was restarted meanwhile
+    lease = given.lease;
+  } catch (error) {
+    lock(error);
+  }
+}
+
+function lock(error: unknown): void {
+  if (error instanceof api.Problem && error.status === 423) {
+    lease = null;
+    clearInterval(renewal);
+    locked.value = error.message;
+  } else complain(error);
+}
+
+/** Takes a reading as the server has it: objects, masks. */
+async function take(opened: Reading): Promise<void> {
+  masks = new Map();
+  for (const [id, bits] of Object.entries(opened.masks)) {
+    const mask = new Mask();
+    mask.turn(await unpackBits(bits));
+    masks.set(Number(id), mask);
+  }
+  state.value = opened;
+  active.value = opened.objects.at(-1)?.id ?? null;
+  redraw();
+  await refreshTable();
+}
+
+/** Sends a change, in order; shows what it did. */
+function change(text: string, method: string, path: string, body?: unknown): Promise<Edit | null> {
+  const done = queue.then(() =>
+    during(text, async () => {
+      const reading = state.value;
+      if (reading === null) return null;
+      if (lease === null) throw new Error(locked.value ?? "This reading is not open for changes.");
+      try {
+        const edit = await api.edit(reading.id, lease, method, path, body);
+        await apply(edit);
+        return edit;
+      } catch (error) {
+        if (error instanceof api.Problem && error.status === 423) {
+          await recover(reading.id);
+        }
+        throw error;
+      }
+    }),
+  );
+  queue = done;
+  return done;
+}
+
+/** After a restart of the server nobody holds the reading: take it again, as it was stored. */
+async function recover(id: string): Promise<void> {
+  await acquire(false);
+  if (lease !== null) await take(await api.reading(id));
+}
+
+async function apply(edit: Edit): Promise<void> {
+  const before = state.value?.objects.map((o) => o.id) ?? [];
+  state.value = edit.state;
+  const now = edit.state.objects.map((o) => o.id);
+  if (edit.change !== null) {
+    const box = await unpackBits(edit.change);
+    const mask = masks.get(edit.object_id) ?? new Mask();
+    masks.set(edit.object_id, mask);
+    mask.turn(box);
+    if (before.join() === now.join()) drawRegion(box);
+  }
+  if (before.join() !== now.join()) {
+    const added = now.find((id) => !before.includes(id));
+    if (added !== undefined) active.value = added;
+    else if (!now.includes(active.value ?? -1)) active.value = now.at(-1) ?? null;
+    redraw();
+  } else recolour();
+  revision.value++;
+  void refreshTable();
+  if (uncertain.value) void showUncertainty(edit.object_id);
+}
+
+let tableWanted = 0;
+async function refreshTable(): Promise<void> {
+  const id = state.value?.id;
+  if (id === undefined) return;
+  const wanted = ++tableWanted;
+  try {
+    const found = await api.table(id);
+    if (wanted === tableWanted) rows.value = found;
+  } catch (error) {
+    complain(error);
+  }
+}
+
+function layers() {
+  return (state.value?.objects ?? [])
+    .map((object, n) => ({ label: n + 1, mask: masks.get(object.id), id: object.id }))
+    .filter((layer) => layer.mask !== undefined && !hidden.value.has(layer.id))
+    .map(({ label, mask }) => ({ label, mask: mask! }));
+}
+
+function drawRegion(region: { start: Shape; shape: Shape }): void {
+  viewer?.setLabels(region.start, region.shape, composed(region, layers(), uncertain.value ? unsure : null));
+}
+
+/** Draws everything anew. */
+export function redraw(): void {
+  recolour();
+  const shape = scan.value?.shape;
+  if (shape !== undefined) drawRegion({ start: [0, 0, 0], shape });
+  revision.value++;
+}
+
+function recolour(): void {
+  viewer?.setColours(state.value?.objects.map((o) => o.colour) ?? []);
+}
+
+export async function addObject(name: string): Promise<void> {
+  await change("adding", "POST", "objects", { name });
+}
+
+/** The name of the next object: the same lesion or organ, counted on. */
+export function nextName(): string {
+  const names = state.value?.objects.map((o) => o.name) ?? [];
+  for (let n = 1; ; n++) if (!names.includes(`lesion ${n}`)) return `lesion ${n}`;
+}
+
+export function describe(id: number, wanted: { name?: string; colour?: string }): Promise<Edit | null> {
+  return change("storing", "PATCH", `objects/${id}`, wanted);
+}
+
+export async function removeObject(): Promise<void> {
+  if (active.value !== null) await change("deleting", "DELETE", `objects/${active.value}`);
+}
+
+export async function clearObject(): Promise<void> {
+  if (active.value !== null) await change("resetting", "POST", `objects/${active.value}/clear`);
+}
+
+/** Shows the model a click; without an object, a first one is added. */
+export async function click(mm: Point, isPositive: boolean): Promise<void> {
+  const began = performance.now();
+  if (active.value === null) await addObject(nextName());
+  const id = active.value;
+  if (id === null) return;
+  const body = { xyz_mm: mm, positive: isPositive, snap_mm: snap.value ? 7 : 0 };
+  const edit = await change(
+    server.value?.model_ready ? "asking the model" : "loading the model, then asking it",
+    "POST",
+    `objects/${id}/clicks`,
+    body,
+  );
+  if (edit === null) return;
+  if (server.value !== null && !server.value.model_ready) server.value = await api.server();
+  await new Promise(requestAnimationFrame);
+  const total = (performance.now() - began) / 1000;
+  lastClick.value = { seconds: edit.seconds, total, dice: edit.expected_dice ?? null };
+}
+
+export async function stroke(points: Point[], plane: api.Plane, erase: boolean): Promise<void> {
+  if (active.value === null) await addObject(nextName());
+  const id = active.value;
+  if (id === null) return;
+  const body = { points_mm: points, radius_mm: radius.value, erase, plane };
+  await change(erase ? "erasing" : "painting", "POST", `objects/${id}/strokes`, body);
+}
+
+export async function threshold(rule: Rule): Promise<void> {
+  const id = active.value;
+  if (id === null) return;
+  const liver = rule === "liver" ? viewer?.place : null;
+  await change("comparing", "POST", `objects/${id}/thresholds`, { rule, liver_mm: liver });
+}
+
+export const undo = () => change("undoing", "POST", "undo");
+export const redo = () => change("redoing", "POST", "redo");
+
+export function toggleVisible(id: number): void {
+  const now = new Set(hidden.value);
+  if (!now.delete(id)) now.add(id);
+  hidden.value = now;
+  redraw();
+  keepView();
+}
+
+export async function toggleUncertain(): Promise<void> {
+  uncertain.value = !uncertain.value;
+  unsure = null;
+  if (uncertain.value && active.value !== null) await showUncertainty(active.value);
+  else redraw();
+}
+
+async function showUncertainty(object: number): Promise<void> {
+  const id = state.value?.id;
+  if (id === undefined) return;
+  await during("asking how sure the model is", async () => {
+    const levels = await api.uncertainty(id, object);
+    unsure = levels === null ? null : await unpackLevels(levels);
+    redraw();
+  });
+}
+
+export function setWindow(window: [number, number], colours: Scale): void {
+  window_.value = window;
+  scale.value = colours;
+  revision.value++;
+  clearTimeout(windowing);
+  windowing = setTimeout(() => {
+    viewer?.setWindow(window_.value, scale.value);
+    keepView();
+  }, 120);
+}
+let windowing: ReturnType<typeof setTimeout> | undefined;
+
+export function moveTo(mm: Point): void {
+  viewer?.moveTo(mm);
+  place.value = viewer?.place ?? null;
+  keepView();
+}
+
+let keeping: ReturnType<typeof setTimeout> | undefined;
+/** Stores window, place and what is visible, once the reader pauses. */
+export function keepView(): void {
+  clearTimeout(keeping);
+  keeping = setTimeout(() => {
+    const id = state.value?.id;
+    if (id === undefined || lease === null) return;
+    const view = { window: window_.value, scale: scale.value, hidden: [...hidden.value], place: place.value };
+    api.keepView(id, lease, view).catch(() => undefined);
+  }, 400);
+}
