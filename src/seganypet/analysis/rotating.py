@@ -118,9 +118,8 @@ class RotatingProjection:
             for ends, n, mm in zip(body_box(self._hung), self._hanging.shape, spacing_mm, strict=True)
         ]
         reach = np.hypot(np.abs(corners[0]).max(), np.abs(corners[1]).max())
-        widest = np.hypot(
-            *(n * mm / 2 for n, mm in zip(self._hanging.shape[:2], spacing_mm[:2], strict=True))
-        )
+        wide_mm, deep_mm, _ = (n * mm for n, mm in zip(self._hanging.shape, spacing_mm, strict=True))
+        widest = np.hypot(wide_mm, deep_mm) / 2
         return float(min(reach + _MARGIN_MM, widest))
 
     def _project(self, degrees: float) -> FloatArray:
