@@ -78,7 +78,8 @@ export const seriesIn = (path: string) =>
 export const scan = (id: string) => json<Scan>("GET", `api/scans/${id}`);
 export const addScan = (path: string, uid?: string) =>
   json<Scan>("POST", "api/scans", uid === undefined ? { path } : { path, series_uid: uid });
-export const image = async (id: string) => (await answer("GET", `api/scans/${id}/image.nii`)).arrayBuffer();
+export const image = async (id: string, whole: boolean) =>
+  (await answer("GET", `api/scans/${id}/image.nii?part=${whole ? "all" : "shown"}`)).arrayBuffer();
 
 /** A projection: SUV of its pixels is their level times the step. */
 export async function projection(

@@ -5,10 +5,14 @@ import type { Bits, Levels } from "./api";
 
 export type Shape = [number, number, number];
 
-/** A box of voxels, a byte each, k fastest. */
-export interface Box {
+/** Where a box of voxels lies. */
+export interface Part {
   start: Shape;
   shape: Shape;
+}
+
+/** A box of voxels, a byte each, k fastest. */
+export interface Box extends Part {
   values: Uint8Array;
 }
 
@@ -64,7 +68,7 @@ export class Mask {
   }
 
   /** The box that holds the mask. */
-  get extent(): { start: Shape; shape: Shape } {
+  get extent(): Part {
     return this.box;
   }
 
@@ -90,11 +94,7 @@ export interface Layer {
 /**
  * Returns the labels of a region, i fastest as the viewer wants them: later layers on top, uncertainty over all.
  */
-export function composed(
-  region: { start: Shape; shape: Shape },
-  layers: Layer[],
-  uncertain: Box | null,
-): Uint8Array {
+export function composed(region: Part, layers: Layer[], uncertain: Box | null): Uint8Array {
   const [a, b] = region.shape;
   const labels = new Uint8Array(a * b * region.shape[2]);
   const at = (i: number, j: number, k: number) =>
@@ -122,7 +122,7 @@ export function composed(
 }
 
 /** Returns the smallest box that holds both. */
-export function unionOf(one: { start: Shape; shape: Shape }, other: { start: Shape; shape: Shape }) {
+export function unionOf(one: Part, other: Part) {
   const start = one.start.map((first, axis) => Math.min(first, other.start[axis]!)) as Shape;
   const shape = one.start.map(
     (first, axis) =>
@@ -131,7 +131,8 @@ export function unionOf(one: { start: Shape; shape: Shape }, other: { start: Sha
   return { start, shape };
 }
 
-function overlap(one: { start: Shape; shape: Shape }, other: { start: Shape; shape: Shape }) {
+/** Returns what two boxes share; null if nothing. */
+export function overlap(one: Part, other: Part) {
   const start = one.start.map((first, axis) => Math.max(first, other.start[axis]!)) as Shape;
   const shape = one.start.map(
     (first, axis) =>
@@ -140,7 +141,7 @@ function overlap(one: { start: Shape; shape: Shape }, other: { start: Shape; sha
   return Math.min(...shape) > 0 ? { start, shape } : null;
 }
 
-function contains(box: { start: Shape; shape: Shape }, voxel: number, axis: number): boolean {
+function contains(box: Part, voxel: number, axis: number): boolean {
   return voxel >= box.start[axis]! && voxel < box.start[axis]! + box.shape[axis]!;
 }
 

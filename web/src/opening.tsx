@@ -29,6 +29,11 @@ export function Opening() {
           {store.state.value?.assisted === false && ", manual"}
         </p>
       )}
+      {store.scan.value?.notes.map((note) => (
+        <p key={note} class="note" data-testid="note">
+          {note}
+        </p>
+      ))}
       <button
         type="button"
         onClick={() => {

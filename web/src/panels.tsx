@@ -94,6 +94,15 @@ export function Tools() {
         unsure <kbd>U</kbd>
       </label>
       <span class="gap" />
+      <label title="The whole field of view, not the body alone">
+        <input
+          type="checkbox"
+          checked={store.whole.value}
+          disabled={off}
+          onChange={(e) => void store.showWhole(e.currentTarget.checked)}
+        />
+        whole field
+      </label>
       <WindowChoice />
       <button type="button" onClick={() => help.shown()}>
         <kbd>?</kbd>
@@ -371,7 +380,7 @@ export function Notices() {
       {store.locked.value !== null && (
         <div class="error">
           {store.locked.value}
-          <button type="button" onClick={() => void store.acquire(true)}>
+          <button type="button" onClick={() => void store.takeOver()}>
             Take over
           </button>
         </div>

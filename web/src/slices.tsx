@@ -94,7 +94,7 @@ function interact(viewer: Viewer, over: HTMLCanvasElement): () => void {
     event.preventDefault();
     const spot = viewer.spotAt(event.offsetX, event.offsetY);
     if (spot === null || store.scan.value === null) return;
-    if (event.ctrlKey) viewer.zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2);
+    if (event.ctrlKey) viewer.zoomAt(spot.mm, event.deltaY < 0 ? 1.2 : 1 / 1.2);
     else {
       viewer.scroll(spot.plane, event.deltaY < 0 ? 1 : -1);
       store.place.value = viewer.place;

@@ -3,7 +3,7 @@
 import { computed, signal } from "@preact/signals";
 import type { Edit, Point, Reading, Row, Rule, Scan, Server, State } from "./api";
 import * as api from "./api";
-import { type Box, composed, Mask, type Shape, unpackBits, unpackLevels } from "./masks";
+import { type Box, composed, Mask, type Part, type Shape, unpackBits, unpackLevels } from "./masks";
 import type { Scale, Viewer } from "./viewer";
 
 export type Tool = "look" | "point" | "brush" | "eraser";
@@ -21,6 +21,7 @@ export const radius = signal(8);
 export const uncertain = signal(false);
 export const window_ = signal<[number, number]>([0, 7]);
 export const scale = signal<Scale>("grey");
+export const whole = signal(false);
 export const place = signal<Point | null>(null);
 export const locked = signal<string | null>(null);
 export const lastClick = signal<{ seconds: number; total: number; dice: number | null } | null>(null);
@@ -89,28 +90,49 @@ export async function start(): Promise<void> {
 export async function open(found: Scan, reader: string, assisted: boolean): Promise<void> {
   await during("loading the image", async () => {
     const opened = await api.beginReading(found.id, reader, assisted);
-    const nifti = await api.image(found.id);
     close();
     scan.value = found;
-    const view = opened.view as {
-      window?: [number, number];
-      scale?: Scale;
-      hidden?: number[];
-      place?: Point;
-    };
+    const view = opened.view as View;
     window_.value = view.window ?? [0, 7];
     scale.value = view.scale ?? "grey";
     hidden.value = new Set(view.hidden ?? []);
-    notices.value = found.notes.map((text) => ({ text, kind: "note" }));
-    // The browser draws once more before the image takes its time.
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    await viewer?.show(found, nifti, window_.value, scale.value);
-    if (view.place !== undefined) viewer?.moveTo(view.place);
+    whole.value = view.whole ?? false;
+    await showImage(found);
+    if (view.place) viewer?.moveTo(view.place);
     place.value = viewer?.place ?? null;
     await take(opened);
     history.replaceState(null, "", `?scan=${found.id}&reading=${opened.id}`);
   });
   await acquire(false);
+}
+
+interface View {
+  window?: [number, number];
+  scale?: Scale;
+  hidden?: number[];
+  whole?: boolean;
+  place?: Point | null;
+}
+
+async function showImage(found: Scan): Promise<void> {
+  const part = whole.value ? { start: [0, 0, 0] as Shape, shape: found.shape } : found.shown;
+  const nifti = await api.image(found.id, whole.value);
+  // The browser draws once more before the image takes its time.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await viewer?.show(found, part, nifti, window_.value, scale.value);
+}
+
+/** Shows the whole field of view, or the body alone. */
+export async function showWhole(all: boolean): Promise<void> {
+  const found = scan.value;
+  if (found === null || whole.value === all) return;
+  const at = place.value;
+  whole.value = all;
+  await during("loading the image", () => showImage(found));
+  if (at !== null) viewer?.moveTo(at);
+  place.value = viewer?.place ?? null;
+  redraw();
+  keepView();
 }
 
 /** Goes on with the reading that the address names, after the page was closed. */
@@ -153,6 +175,9 @@ export async function acquire(takeOver: boolean): Promise<void> {
     lock(error);
   }
 }
+
+/** Ends another page's work on the reading, and goes on with it here. */
+export const takeOver = () => during("taking over", () => acquire(true));
 
 async function renew(id: string): Promise<void> {
   try {
@@ -257,8 +282,9 @@ function layers() {
     .map(({ label, mask }) => ({ label, mask: mask! }));
 }
 
-function drawRegion(region: { start: Shape; shape: Shape }): void {
-  viewer?.setLabels(region.start, region.shape, composed(region, layers(), uncertain.value ? unsure : null));
+function drawRegion(region: Part): void {
+  const shown = viewer?.shownOf(region) ?? null;
+  if (shown !== null) viewer?.setLabels(shown, composed(shown, layers(), uncertain.value ? unsure : null));
 }
 
 /** Draws everything anew. */
@@ -371,6 +397,11 @@ export function setWindow(window: [number, number], colours: Scale): void {
 let windowing: ReturnType<typeof setTimeout> | undefined;
 
 export function moveTo(mm: Point): void {
+  if (viewer !== null && !viewer.shows(mm) && !whole.value) {
+    place.value = mm;
+    void showWhole(true);
+    return;
+  }
   viewer?.moveTo(mm);
   place.value = viewer?.place ?? null;
   keepView();
@@ -383,7 +414,13 @@ export function keepView(): void {
   keeping = setTimeout(() => {
     const id = state.value?.id;
     if (id === undefined || lease === null) return;
-    const view = { window: window_.value, scale: scale.value, hidden: [...hidden.value], place: place.value };
+    const view = {
+      window: window_.value,
+      scale: scale.value,
+      hidden: [...hidden.value],
+      whole: whole.value,
+      place: place.value,
+    };
     api.keepView(id, lease, view).catch(() => undefined);
   }, 400);
 }

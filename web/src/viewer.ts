@@ -3,7 +3,7 @@
 import { cmapper, Niivue, NVImage, SLICE_TYPE } from "@niivue/niivue";
 import type { Plane, Point, Scan } from "./api";
 import { type Affine, toMm, toVoxel } from "./grid";
-import { FIRST_UNCERTAIN, type Shape, UNCERTAIN_STEPS } from "./masks";
+import { FIRST_UNCERTAIN, overlap, type Part, type Shape, UNCERTAIN_STEPS } from "./masks";
 
 export type Scale = "grey" | "hot";
 
@@ -18,7 +18,12 @@ const PLANES: Record<number, Plane> = {
   [SLICE_TYPE.CORONAL]: "coronal",
   [SLICE_TYPE.SAGITTAL]: "sagittal",
 };
+// The world axes that run across a slice and up.
+const SCREEN_AXES: Record<Plane, [0 | 1, 1 | 2]> = { sagittal: [1, 2], coronal: [0, 2], axial: [0, 1] };
 const AXIS: Record<Plane, 0 | 1 | 2> = { sagittal: 0, coronal: 1, axial: 2 };
+const MOST_ZOOM = 12;
+// Beside each slice, as a share of the width.
+const GAP = 0.012;
 const NIFTI_DATA = 352;
 // The texture unit on which NiiVue keeps its drawing.
 const DRAWING_UNIT = 7;
@@ -26,8 +31,8 @@ const DRAWING_UNIT = 7;
 export class Viewer {
   private readonly nv: Niivue;
   private voxels = new Float32Array(0);
-  private shape: Shape = [1, 1, 1];
   private affine: Affine = [];
+  private part: Part = { start: [0, 0, 0], shape: [1, 1, 1] };
   private spot: Point = [0, 0, 0];
 
   constructor(private readonly canvas: HTMLCanvasElement) {
@@ -58,12 +63,18 @@ export class Viewer {
     await this.nv.attachToCanvas(this.canvas);
   }
 
-  /** Shows an image: NIfTI, float32, its axes nearest to right, anterior, superior. */
-  async show(scan: Scan, nifti: ArrayBuffer, window: [number, number], scale: Scale): Promise<void> {
+  /** Shows a part of a scan: NIfTI, float32, its axes nearest to right, anterior, superior. */
+  async show(
+    scan: Scan,
+    part: Part,
+    nifti: ArrayBuffer,
+    window: [number, number],
+    scale: Scale,
+  ): Promise<void> {
     this.voxels = new Float32Array(nifti, NIFTI_DATA);
-    this.shape = scan.shape;
     this.affine = scan.affine;
-    this.layOut(scan.shape.map((n, axis) => n * scan.spacing_mm[axis]!) as Point);
+    this.part = part;
+    this.layOut(part.shape.map((n, axis) => n * scan.spacing_mm[axis]!) as Point);
     for (const volume of [...this.nv.volumes]) this.nv.removeVolume(volume);
     const image = await NVImage.loadFromFile({
       file: new File([nifti], "scan.nii"),
@@ -78,7 +89,7 @@ export class Viewer {
     this.nv.createEmptyDrawing();
     this.nv.setDrawOpacity(0.45);
     this.nv.drawRimOpacity = 1;
-    this.moveTo(toMm(this.affine, this.shape.map((n) => (n - 1) / 2) as Point));
+    this.moveTo(toMm(this.affine, part.start.map((n, axis) => n + (part.shape[axis]! - 1) / 2) as Point));
   }
 
   /** Sets the SUV that are shown lightest and darkest. Slow without a graphics card: not to be called at each drag. */
@@ -111,22 +122,28 @@ export class Viewer {
     this.nv.drawScene();
   }
 
-  /** Draws the labels of a box, i fastest, in place of what was there. */
-  setLabels(start: Shape, shape: Shape, labels: Uint8Array): void {
+  /** Returns what of a box is shown; null if nothing. */
+  shownOf(box: Part): Part | null {
+    return overlap(box, this.part);
+  }
+
+  /** Draws the labels of a shown box, i fastest, in place of what was there. */
+  setLabels(box: Part, labels: Uint8Array): void {
     const bitmap = this.nv.drawBitmap;
     if (bitmap === null) return;
-    const [a, b, c] = shape;
-    for (let k = 0; k < c; k++)
-      for (let j = 0; j < b; j++) {
-        const from = a * (j + b * k);
-        const to = start[0] + this.shape[0] * (start[1] + j + this.shape[1] * (start[2] + k));
-        bitmap.set(labels.subarray(from, from + a), to);
+    const [a, b, c] = box.shape;
+    const [i, j, k] = box.start.map((first, axis) => first - this.part.start[axis]!) as Shape;
+    const [wide, deep] = this.part.shape;
+    for (let z = 0; z < c; z++)
+      for (let y = 0; y < b; y++) {
+        const from = a * (y + b * z);
+        bitmap.set(labels.subarray(from, from + a), i + wide * (j + y + deep * (k + z)));
       }
     const gl = this.nv.gl;
     gl.activeTexture(gl.TEXTURE0 + DRAWING_UNIT);
     gl.bindTexture(gl.TEXTURE_3D, this.nv.drawTexture);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-    gl.texSubImage3D(gl.TEXTURE_3D, 0, ...start, a, b, c, gl.RED, gl.UNSIGNED_BYTE, labels);
+    gl.texSubImage3D(gl.TEXTURE_3D, 0, i, j, k, a, b, c, gl.RED, gl.UNSIGNED_BYTE, labels);
     this.nv.drawScene();
   }
 
@@ -135,23 +152,30 @@ export class Viewer {
     return this.spot;
   }
 
+  /** Moves the crosshair to a place, or to the nearest that is shown. */
   moveTo(mm: Point): void {
-    const last = this.shape.map((n) => n - 1);
+    const { start, shape } = this.part;
     const ijk = toVoxel(this.affine, mm).map((c, axis) =>
-      Math.min(Math.max(c, -0.49), last[axis]! + 0.49),
+      Math.min(Math.max(c, start[axis]! - 0.49), start[axis]! + shape[axis]! - 0.51),
     ) as Point;
     this.spot = toMm(this.affine, ijk);
     this.nv.scene.crosshairPos = this.nv.mm2frac(this.spot as unknown as Parameters<Niivue["mm2frac"]>[0]);
     this.nv.drawScene();
   }
 
-  /** Returns the voxel that holds a place, and its SUV; null outside the image. */
+  /** Returns whether a place is shown. */
+  shows(mm: Point): boolean {
+    return this.at(mm) !== null;
+  }
+
+  /** Returns the voxel that holds a place, and its SUV; null where nothing is shown. */
   at(mm: Point): { ijk: Shape; suv: number } | null {
     if (this.affine.length === 0) return null;
+    const { start, shape } = this.part;
     const ijk = toVoxel(this.affine, mm).map((c) => Math.round(c)) as Shape;
-    if (ijk.some((c, axis) => c < 0 || c >= this.shape[axis]!)) return null;
-    const suv = this.voxels[ijk[0] + this.shape[0] * (ijk[1] + this.shape[1] * ijk[2])]!;
-    return { ijk, suv };
+    const [i, j, k] = ijk.map((c, axis) => c - start[axis]!) as Shape;
+    if ([i, j, k].some((c, axis) => c < 0 || c >= shape[axis]!)) return null;
+    return { ijk, suv: this.voxels[i + shape[0] * (j + shape[1] * k)]! };
   }
 
   /** Returns where a pointer is, in pixels from the canvas' corner; null beside the slices. */
@@ -167,13 +191,17 @@ export class Viewer {
     return { mm: [mm[0]!, mm[1]!, mm[2]!], plane };
   }
 
-  /** Returns where a place is drawn on a plane's slice, in pixels from the canvas' corner. */
+  /** Returns where a place is drawn on a plane's slice, or would be, in pixels from the canvas' corner. */
   pixelOf(mm: Point, plane: Plane): [number, number] | null {
+    const slice = this.nv.screenSlices.find((s) => PLANES[s.axCorSag] === plane);
+    if (slice === undefined) return null;
+    const [across, up] = SCREEN_AXES[plane];
+    // A negative width is a slice that is mirrored, the patient's left on the right.
+    const [left, top, width, height] = slice.leftTopWidthHeight as [number, number, number, number];
+    const x = left + (width * (mm[across] - slice.leftTopMM[0]!)) / slice.fovMM[0]!;
+    const y = top + height * (1 - (mm[up] - slice.leftTopMM[1]!) / slice.fovMM[1]!);
     const ratio = this.nv.uiData.dpr ?? 1;
-    const type = Number(Object.keys(PLANES).find((key) => PLANES[Number(key)] === plane));
-    const frac = this.nv.mm2frac(mm as unknown as Parameters<Niivue["mm2frac"]>[0]);
-    const found = this.nv.frac2canvasPosWithTile(frac, type);
-    return found === null ? null : [found.pos[0]! / ratio, found.pos[1]! / ratio];
+    return [x / ratio, y / ratio];
   }
 
   /** Returns where a voxel is drawn, on each of the shown slices that lie within a voxel of it. */
@@ -190,7 +218,7 @@ export class Viewer {
   pixelsPerMm(): number {
     const slice = this.nv.screenSlices.find((s) => s.axCorSag in PLANES);
     if (slice === undefined || !slice.fovMM[0]) return 1;
-    return slice.leftTopWidthHeight[2]! / slice.fovMM[0] / (this.nv.uiData.dpr ?? 1);
+    return Math.abs(slice.leftTopWidthHeight[2]! / slice.fovMM[0]) / (this.nv.uiData.dpr ?? 1);
   }
 
   /** Moves by slices across a plane. */
@@ -200,30 +228,33 @@ export class Viewer {
     this.moveTo(toMm(this.affine, ijk));
   }
 
-  /** Moves the slices under the pointer, in mm of the world. */
+  /** Moves the picture by mm of the world. */
   pan(by: Point): void {
-    const [x, y, z, zoom] = this.nv.scene.pan2Dxyzmm as unknown as [number, number, number, number];
-    this.nv.setPan2Dxyzmm([x + by[0], y + by[1], z + by[2], zoom]);
+    const { pan, zoom } = this.frame;
+    this.nv.setPan2Dxyzmm([pan[0] + zoom * by[0], pan[1] + zoom * by[1], pan[2] + zoom * by[2], zoom]);
   }
 
-  /** Enlarges the slices about the crosshair; 0 shows all again. */
-  zoom(factor: number): void {
-    const zoom = factor === 0 ? 1 : Math.min(Math.max(this.nv.scene.pan2Dxyzmm[3]! * factor, 1), 12);
-    const [x, y, z] = this.spot;
-    const centre = this.shape.map((n) => (n - 1) / 2) as Point;
-    const middle = toMm(this.affine, centre);
-    const share = 1 - 1 / zoom;
-    const shift = [middle[0] - x, middle[1] - y, middle[2] - z].map((mm) => mm * share);
-    this.nv.setPan2Dxyzmm(zoom === 1 ? [0, 0, 0, 1] : [shift[0]!, shift[1]!, shift[2]!, zoom]);
+  /** Enlarges the slices; a place stays where it is drawn. */
+  zoomAt(mm: Point, factor: number): void {
+    const { pan, zoom } = this.frame;
+    const next = Math.min(Math.max(zoom * factor, 1), MOST_ZOOM);
+    const [x, y, z] = pan.map((shift, axis) => shift + mm[axis]! * (zoom - next)) as Point;
+    this.nv.setPan2Dxyzmm([x, y, z, next]);
+  }
+
+  private get frame(): { pan: Point; zoom: number } {
+    const [x, y, z, zoom] = this.nv.scene.pan2Dxyzmm as unknown as [number, number, number, number];
+    return { pan: [x, y, z], zoom };
   }
 
   /** Places coronal, sagittal and axial slices beside each other, as wide as what they show. */
   private layOut([wide, deep]: Point): void {
-    const all = 2 * wide + deep;
+    const share = (1 - 3 * GAP) / (2 * wide + deep);
+    const [across, through] = [wide * share, deep * share];
     this.nv.setCustomLayout([
-      { sliceType: SLICE_TYPE.CORONAL, position: [0, 0, wide / all, 1] },
-      { sliceType: SLICE_TYPE.SAGITTAL, position: [wide / all, 0, deep / all, 1] },
-      { sliceType: SLICE_TYPE.AXIAL, position: [(wide + deep) / all, 0, wide / all, 1] },
+      { sliceType: SLICE_TYPE.CORONAL, position: [0, 0, across, 1] },
+      { sliceType: SLICE_TYPE.SAGITTAL, position: [across + GAP, 0, through, 1] },
+      { sliceType: SLICE_TYPE.AXIAL, position: [across + through + 2 * GAP, 0, across, 1] },
     ]);
   }
 

@@ -36,6 +36,7 @@ class RotatingProjection:
     def __init__(self, volume: Volume) -> None:
         self._hanging = Hanging.of(volume)
         self._hung = np.ascontiguousarray(self._hanging.array(volume.array))
+        self._body = body_box(self._hung)
         left_mm, posterior_mm, inferior_mm = self._hanging.spacing_mm
         self._step_mm = max(min(left_mm, posterior_mm), _FINEST_MM)
         self.pixel_mm = (self._step_mm, inferior_mm)
@@ -110,12 +111,18 @@ class RotatingProjection:
             seen[rows[here], columns[here]] = True
         return seen
 
+    @property
+    def body(self) -> list[tuple[int, int]]:
+        """First and last voxel of the body along i, j, k, in the volume's own order; see `body_box`."""
+        ends = np.array([self._hanging.native(corner) for corner in zip(*self._body, strict=True)])
+        return [(int(low), int(high)) for low, high in zip(ends.min(axis=0), ends.max(axis=0), strict=True)]
+
     def _body_mm(self) -> float:
         """Return how far from the middle of the field of view the body reaches, in any direction, with a margin."""
         spacing_mm = self._hanging.spacing_mm
         corners = [
             [(end - (n - 1) / 2) * mm for end in ends]
-            for ends, n, mm in zip(body_box(self._hung), self._hanging.shape, spacing_mm, strict=True)
+            for ends, n, mm in zip(self._body, self._hanging.shape, spacing_mm, strict=True)
         ]
         reach = np.hypot(np.abs(corners[0]).max(), np.abs(corners[1]).max())
         wide_mm, deep_mm, _ = (n * mm for n, mm in zip(self._hanging.shape, spacing_mm, strict=True))

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from seganypet.app.model import SharedModel
 from seganypet.app.store import StoredScan
 from seganypet.errors import SegAnyPETWarning
 from seganypet.io import read_volume
-from seganypet.preprocessing.orientation import Orientation, canonical_orientation
+from seganypet.preprocessing.orientation import Orientation, Shape, canonical_orientation
 from seganypet.volume import BoolArray, Mask, Source, Volume
+
+_MARGIN_MM: Final = 30.0
 
 
 @dataclass(eq=False)
@@ -54,6 +57,18 @@ class OpenScan:
             if self._projection is None:
                 self._projection = RotatingProjection(self.volume)
             return self._projection
+
+    @property
+    def shown(self) -> tuple[Shape, Shape]:
+        """First voxel and shape of the part that holds the body, with a margin."""
+        with self.lock:
+            body = self.projection.body
+        start, shape = [], []
+        for (first, last), n, mm in zip(body, self.volume.shape, self.volume.spacing_mm, strict=True):
+            margin = round(_MARGIN_MM / mm)
+            start.append(max(first - margin, 0))
+            shape.append(min(last + margin + 1, n) - start[-1])
+        return (start[0], start[1], start[2]), (shape[0], shape[1], shape[2])
 
     def native(self, mask: BoolArray) -> Mask:
         """Return a mask of this grid on the file's own, as it is written to files.
@@ -137,5 +152,6 @@ def open_scan(stored: StoredScan) -> OpenScan:
         array = np.ascontiguousarray(orientation.apply(volume.array))
         array.setflags(write=False)
         canonical = Volume(array, orientation.affine, source=replace(volume.source, sform=None, qform=None))
-    notes = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, SegAnyPETWarning))
+    texts = [str(w.message) for w in caught if issubclass(w.category, SegAnyPETWarning)]
+    notes = dict.fromkeys(text.removeprefix(f"{stored.path}: ") for text in texts)
     return OpenScan(stored, canonical, orientation, volume.source, tuple(notes))

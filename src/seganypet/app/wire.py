@@ -283,6 +283,13 @@ class MipsReply(BaseModel):
     pixel_mm: tuple[float, float]
 
 
+class PartReply(BaseModel):
+    """The part of a scan that the page shows at first: the body with a margin."""
+
+    start: Voxel
+    shape: Voxel
+
+
 class ScanReply(BaseModel):
     """A scan as it is shown."""
 
@@ -290,11 +297,14 @@ class ScanReply(BaseModel):
     name: str
     shape: Voxel
     affine: list[list[float]]
+    own_shape: Voxel = Field(description="Of the file's own grid, on which masks are exported")
+    own_affine: list[list[float]]
     spacing_mm: tuple[float, float, float]
     suv_max: float
     notes: list[str]
     suv: dict[str, Any] = Field(description="How SUV was computed")
     mips: MipsReply
+    shown: PartReply
     second: bool = Field(description="Whether a CT or MR is shown with it")
 
 

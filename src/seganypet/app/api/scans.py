@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Response
@@ -17,6 +17,7 @@ from seganypet.app.wire import (
     FolderReply,
     Id,
     MipsReply,
+    PartReply,
     PixelReply,
     ReadingEntry,
     ScanEntry,
@@ -80,10 +81,15 @@ def open_scan(scan_id: Id, served: Served) -> ScanReply:
 
 
 @router.get("/scans/{scan_id}/image.nii", response_class=Response)
-def image(scan_id: Id, served: Served) -> Response:
-    """Return the image in SUVbw: NIfTI, float32, axes nearest to right, anterior and superior."""
-    volume = served.scan(scan_id).volume
-    return Response(nifti_bytes(volume.array, volume.affine), media_type=_BINARY)
+def image(scan_id: Id, served: Served, part: Literal["all", "shown"] = "all") -> Response:
+    """Return the image in SUVbw: NIfTI, float32, axes nearest to right, anterior and superior; or the shown part."""
+    scan = served.scan(scan_id)
+    volume = scan.volume
+    start, shape = scan.shown if part == "shown" else ((0, 0, 0), volume.shape)
+    i, j, k = (slice(first, first + n) for first, n in zip(start, shape, strict=True))
+    affine = volume.affine.copy()
+    affine[:3, 3] = volume.to_xyz_mm(start)
+    return Response(nifti_bytes(volume.array[i, j, k], affine), media_type=_BINARY)
 
 
 @router.get("/scans/{scan_id}/mips/{degrees}", response_class=Response)
@@ -118,16 +124,20 @@ def described(scan: OpenScan) -> ScanReply:
     volume = scan.volume
     with scan.lock:
         rows, columns = scan.projection.shape
+        start, shape = scan.shown
     return ScanReply(
         id=scan.stored.id,
         name=scan.stored.name,
         shape=volume.shape,
         affine=volume.affine.tolist(),
+        own_shape=scan.orientation.native_shape,
+        own_affine=scan.orientation.native_affine.tolist(),
         spacing_mm=volume.spacing_mm,
         suv_max=float(volume.array.max()),
         notes=list(scan.notes),
         suv=_suv_record(scan),
         mips=MipsReply(rows=rows, columns=columns, pixel_mm=scan.projection.pixel_mm),
+        shown=PartReply(start=start, shape=shape),
         second=scan.stored.second_path is not None,
     )
 
