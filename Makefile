@@ -20,6 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS) torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS) --editable ".[train,evaluate,compare,osem,dev]"
+	$(BIN)/python -m pip install --quiet --no-deps monailabel==0.8.5
 	touch $(STAMP)
 
 # make demo                                  a simulated scan

@@ -69,8 +69,19 @@ OPTIONS = {
     | _OUTPUT
     | {"--preset", "--shape", "--spacing-mm", "--clicks", "--threads", "--json"},
     "serve": _MODEL
-    | {"--host", "--port", "--work", "--manual", "--open", "--token", "--allow-host", "--allow-origin"}
+    | {
+        "--host",
+        "--port",
+        "--work",
+        "--manual",
+        "--dicomweb",
+        "--open",
+        "--token",
+        "--allow-host",
+        "--allow-origin",
+    }
     | {"--max-scans", "--max-image-mb", "--max-upload-mb"},
+    "study": _OUTPUT | {"--idle"},
 }
 
 

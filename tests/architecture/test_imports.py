@@ -28,7 +28,16 @@ class Room(NamedTuple):
     libraries: set[str]
 
 
-_FILE_FORMATS = {"nibabel", "pydicom", "highdicom", "SimpleITK", "rt_utils"}
+_FILE_FORMATS = {
+    "dicomweb_client",
+    "requests",
+    "nibabel",
+    "nrrd",
+    "pydicom",
+    "highdicom",
+    "SimpleITK",
+    "rt_utils",
+}
 _INFERENCE = {"inference", "models", "preprocessing", "prompts", "io"}
 _NUMBERS = {"numpy", "scipy", "torch"}
 _TABLES = {"pandas", "matplotlib", "rich"}
@@ -55,6 +64,8 @@ ROOMS = {
         _INFERENCE | {"analysis"},
         {"numpy", "scipy", "fastapi", "uvicorn", "starlette", "pydantic", "prometheus_client", "filelock"},
     ),
+    # The same session, on a server: whoever uses it needs neither torch nor the server's libraries.
+    "client": Room({"io", "prompts", "preprocessing"}, {"numpy", "httpx", "nibabel"}),
 }
 CLI = Room(set(ROOMS), {*_NUMBERS, *_TABLES, "uvicorn", "dask", "distributed"})
 
@@ -170,6 +181,7 @@ def test_the_rule_accepts_what_the_table_allows(file, source):
         ("seganypet.io", ("torch",)),
         ("seganypet.analysis", ("torch",)),
         ("seganypet.models", ("nibabel", "pydicom")),
+        ("seganypet.client", ("torch", "fastapi", "matplotlib")),
     ],
 )
 def test_import_stays_light(module: str, forbidden: tuple[str, ...]):

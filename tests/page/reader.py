@@ -134,9 +134,9 @@ class Reader:
         self.page.keyboard.press(key)
         self.settle()
 
-    def colour_at(self, mm: Sequence[float], plane: str) -> np.ndarray:
+    def colour_at(self, mm: Sequence[float], plane: str, where: str = "slices") -> np.ndarray:
         """Return the mean colour, RGB, that is drawn around a place a little beside the cross."""
-        shot = Image.open(io.BytesIO(self.page.get_by_test_id("slices").screenshot())).convert("RGB")
+        shot = Image.open(io.BytesIO(self.page.get_by_test_id(where).screenshot())).convert("RGB")
         x, y = (round(c) for c in self.pixel(mm, plane))
         pixels = np.asarray(shot, dtype=float)
         return pixels[y - 5 : y - 2, x - 5 : x - 2].mean(axis=(0, 1))

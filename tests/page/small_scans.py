@@ -10,6 +10,9 @@ import numpy as np
 BALL_MM = np.array([-30.0, 12.0, -320.0])
 """RAS+: on the patient's left, in front of the middle."""
 RADIUS_MM = 16.0
+BONE_MM = np.array([0.0, -50.0, -320.0])
+"""In the CT a rod runs through here, from head to feet."""
+SOFT_MM = np.array([60.0, 12.0, -320.0])
 _BODY_MM = np.array([110.0, 80.0, 130.0])
 _CENTRE_MM = np.array([0.0, 0.0, -300.0])
 
@@ -52,7 +55,19 @@ def write_scans(folder: Path) -> Path:
         suv = 0.02 + 1.0 * body + 9.0 * ball(shape, affine)
         suv += np.random.default_rng(1).normal(0, 0.05, shape) * body
         nib.save(nib.Nifti1Image(suv.astype(np.float32), affine), folder / f"{name}.nii.gz")
+    _write_ct(folder / "ct.nii.gz")
     return folder
+
+
+def _write_ct(path: Path) -> None:
+    """Write a CT of the same body, on a grid of its own, with a rod of bone."""
+    shape = (150, 130, 150)
+    affine = _affine(np.diag([-1.8, -1.8, 2.0]), shape)
+    positions = _positions(shape, affine)
+    hounsfield = np.full(shape, -1000.0)
+    hounsfield[np.linalg.norm((positions - _CENTRE_MM) / _BODY_MM, axis=-1) <= 1] = 40
+    hounsfield[np.linalg.norm((positions - BONE_MM)[..., :2], axis=-1) < 15] = 700
+    nib.save(nib.Nifti1Image(hounsfield.astype(np.int16), affine), path)
 
 
 def _positions(shape: tuple[int, int, int], affine: np.ndarray) -> np.ndarray:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 from reader import Reader, Server
-from small_scans import BALL_MM, GRIDS, RADIUS_MM, ball
+from small_scans import BALL_MM, BONE_MM, GRIDS, RADIUS_MM, SOFT_MM, ball
 
 pytestmark = pytest.mark.page
 
@@ -196,6 +197,61 @@ def test_a_second_page_can_look_and_take_over(browser: Browser, server: Server) 
         expect(first.page.get_by_role("alert").first).to_contain_text("open elsewhere")
         for each in (first, second):
             each.forgive("423")
+
+
+def test_a_reading_is_free_once_its_page_is_closed(browser: Browser, server: Server) -> None:
+    with Reader.at(browser, server, name="one after the other") as first:
+        first.open("ras.nii.gz")
+        first.click(BALL_MM)
+    with Reader.at(browser, server, name="one after the other") as second:
+        second.open("ras.nii.gz")
+        second.press("r")
+        assert second.state()["objects"][0]["clicks"] == []
+
+
+@pytest.mark.parametrize(("how", "grid"), [("beside", "oblique"), ("fused", "las")])
+def test_a_ct_is_shown_with_the_pet_in_the_same_place(reader: Reader, how: str, grid: str) -> None:
+    reader.open(f"{grid}.nii.gz")
+    reader.look_at(BONE_MM)
+    before = reader.colour_at(BONE_MM, "axial").mean()
+    reader.page.get_by_role("button", name="Add a CT or MR…").click()
+    reader.page.get_by_role("button", name="ct.nii.gz").last.click()
+    reader.settle()
+    reader.page.get_by_label("CT or MR", exact=True).select_option(how)
+    reader.settle()
+    reader.page.wait_for_timeout(300)
+    where = "beside" if how == "beside" else "slices"
+    bone, soft = (reader.colour_at(place, "axial", where).mean() for place in (BONE_MM, SOFT_MM))
+    assert bone > soft + 40
+    assert how == "beside" or bone != pytest.approx(before, abs=5)
+
+
+def test_uploaded_scans_are_opened(reader: Reader) -> None:
+    reader.page.get_by_test_id("upload").set_input_files(reader.server.root / "las.nii.gz")
+    reader.settle()
+    expect(reader.page.get_by_test_id("scan")).to_contain_text("las.nii.gz")
+    reader.click(BALL_MM)
+    assert reader.is_marked(BALL_MM, "coronal")
+
+
+def test_a_file_that_is_no_scan_is_refused_with_the_reason(reader: Reader, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(b"this is no scan")
+    reader.page.get_by_test_id("upload").set_input_files(broken)
+    expect(reader.page.get_by_test_id("error")).to_contain_text(
+        "broken.nii.gz: empty, truncated or no NIfTI file"
+    )
+    reader.forgive("422")
+
+
+def test_uncertainty_is_shown_around_the_mask(reader: Reader) -> None:
+    reader.open("ras.nii.gz")
+    reader.click(BALL_MM)
+    edge = moved(BALL_MM, RADIUS_MM, 0.0, 0.0)
+    reader.press("u")
+    red, _, blue = reader.colour_at(moved(edge, -2.0, 0.0, 0.0), "axial")
+    assert red > blue + 40  # from yellow to red
+    reader.press("u")
 
 
 def test_without_the_model_a_reading_is_manual(browser: Browser, server: Server) -> None:

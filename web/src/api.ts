@@ -8,6 +8,7 @@ export type ScanEntry = Schemas["ScanEntry"];
 export type Scan = Schemas["ScanReply"];
 export type Folder = Schemas["FolderReply"];
 export type Series = Schemas["SeriesReply"];
+export type RemoteSeries = Schemas["RemoteSeriesReply"];
 export type Reading = Schemas["ReadingReply"];
 export type State = Schemas["StateReply"];
 export type Edit = Schemas["EditReply"];
@@ -78,8 +79,37 @@ export const seriesIn = (path: string) =>
 export const scan = (id: string) => json<Scan>("GET", `api/scans/${id}`);
 export const addScan = (path: string, uid?: string) =>
   json<Scan>("POST", "api/scans", uid === undefined ? { path } : { path, series_uid: uid });
+export const remoteSeries = (modality: string, patient: string) =>
+  json<RemoteSeries[]>(
+    "GET",
+    `api/dicomweb/series?modality=${modality}&patient=${encodeURIComponent(patient)}`,
+  );
+/** Fetches a series of the DICOMweb server: a scan, or what is shown with one. */
+export const fetchRemote = (found: RemoteSeries, secondOf: string | null = null) =>
+  json<Scan>("POST", "api/dicomweb/scans", {
+    study_uid: found.study_uid,
+    series_uid: found.series_uid,
+    name: [found.patient, found.date, found.description].filter(Boolean).join(" ").slice(0, 80) || "scan",
+    second_of: secondOf,
+  });
 export const image = async (id: string, whole: boolean) =>
   (await answer("GET", `api/scans/${id}/image.nii?part=${whole ? "all" : "shown"}`)).arrayBuffer();
+
+export const setSecond = (id: string, path: string | null) =>
+  json<Scan>("PUT", `api/scans/${id}/second`, { path });
+
+/** The CT or MR on the scan's grid, or a finer one: int16, to be multiplied by a step. */
+export async function second(id: string, whole: boolean, finer: number): Promise<Second> {
+  const part = whole ? "all" : "shown";
+  const response = await answer("GET", `api/scans/${id}/second.nii?part=${part}&finer=${finer}`);
+  const step = Number(response.headers.get("X-Step"));
+  return { nifti: await response.arrayBuffer(), step, modality: response.headers.get("X-Modality") ?? "CT" };
+}
+export interface Second {
+  nifti: ArrayBuffer;
+  step: number;
+  modality: string;
+}
 
 /** A projection: SUV of its pixels is their level times the step. */
 export async function projection(
@@ -99,6 +129,13 @@ export const beginReading = (scanId: string, reader: string, assisted: boolean) 
 export const reading = (id: string) => json<Reading>("GET", `api/readings/${id}`);
 export const lease = (id: string, held: string | null, takeOver: boolean) =>
   json<Lease>("POST", `api/readings/${id}/lease`, { lease: held, take_over: takeOver });
+/** Gives a lease back; gets through while the page closes. */
+export const releaseLease = (id: string, held: string) =>
+  void fetch(`./api/readings/${id}/lease`, {
+    method: "DELETE",
+    headers: { "X-Lease": held },
+    keepalive: true,
+  }).catch(() => undefined);
 export const table = (id: string) => json<Row[]>("GET", `api/readings/${id}/table`);
 export const uncertainty = (id: string, object: number) =>
   json<Levels | null>("GET", `api/readings/${id}/objects/${object}/uncertainty`);
@@ -117,20 +154,13 @@ export const keepView = (id: string, held: string, view: unknown) =>
 export async function upload(
   files: File[],
   name: string,
-  progress: (share: number) => void,
   choose: (series: Series[]) => Promise<string>,
 ): Promise<Scan> {
-  const { id } = await json<{ id: string }>("POST", "api/uploads");
-  try {
-    for (const [number, file] of files.entries()) {
-      await answer("PUT", `api/uploads/${id}/files/${number}?name=${encodeURIComponent(file.name)}`, file);
-      progress((number + 1) / files.length);
-    }
-    const finish = (uid?: string) =>
-      json<Scan>(
-        "POST",
-        `api/uploads/${id}/finish?name=${encodeURIComponent(name)}${uid === undefined ? "" : `&series_uid=${uid}`}`,
-      );
+  return sent(files, async (id) => {
+    const finish = (uid?: string) => {
+      const series = uid === undefined ? "" : `&series_uid=${uid}`;
+      return json<Scan>("POST", `api/uploads/${id}/finish?name=${encodeURIComponent(name)}${series}`);
+    };
     try {
       return await finish();
     } catch (error) {
@@ -141,6 +171,19 @@ export async function upload(
       if (pet.length < 2) throw error;
       return await finish(await choose(pet));
     }
+  });
+}
+
+/** Sends files one by one, to be shown with a scan. */
+export const uploadSecond = (files: File[], scanId: string) =>
+  sent(files, (id) => json<Scan>("POST", `api/uploads/${id}/second/${scanId}`));
+
+async function sent(files: File[], finish: (id: string) => Promise<Scan>): Promise<Scan> {
+  const { id } = await json<{ id: string }>("POST", "api/uploads");
+  try {
+    for (const [number, file] of files.entries())
+      await answer("PUT", `api/uploads/${id}/files/${number}?name=${encodeURIComponent(file.name)}`, file);
+    return await finish(id);
   } catch (error) {
     await answer("DELETE", `api/uploads/${id}`).catch(() => undefined);
     throw error;

@@ -1,9 +1,9 @@
 import { render } from "preact";
 import { listen } from "./keys";
 import { Mip } from "./mip";
-import { Opening } from "./opening";
+import { Opening, Second } from "./opening";
 import { Help, Notices, Objects, Progress, Status, Table, Tools } from "./panels";
-import { Slices } from "./slices";
+import { Beside, Slices } from "./slices";
 import * as store from "./store";
 import "./style.css";
 
@@ -12,12 +12,18 @@ function Page() {
     <>
       <aside>
         <Opening />
+        <Second />
         <Objects />
       </aside>
       <main>
         <Tools />
         <div class="images">
-          <Slices />
+          <div class="pictures">
+            <Slices />
+            {store.second.value === "beside" && (
+              <Beside key={`${store.scan.value?.id} ${store.whole.value} ${store.ctWindow.value}`} />
+            )}
+          </div>
           <Mip />
         </div>
         <Table />
@@ -31,6 +37,7 @@ function Page() {
 }
 
 listen();
+window.addEventListener("pagehide", store.release);
 render(<Page />, document.getElementById("page")!);
 
 // For tests and for the browser's console: where a place is drawn, and what is drawn there.

@@ -89,7 +89,7 @@ export function Mip() {
       ? [1, 1]
       : [scan.mips.columns * scan.mips.pixel_mm[0], scan.mips.rows * scan.mips.pixel_mm[1]];
   return (
-    <div class="mip">
+    <div class="mip" style={{ background: store.scale.value === "grey" ? "#fff" : "#000" }}>
       <canvas
         ref={canvas}
         data-testid="mip"

@@ -65,7 +65,13 @@ export function Opening() {
             manual reading (model off)
           </label>
           <Known open={open} />
-          {store.server.value?.can_browse && <Browse open={open} />}
+          {store.server.value?.can_browse && <BrowsePet open={open} />}
+          {store.server.value?.dicomweb && (
+            <Remote
+              modality="PT"
+              choose={(found) => void open("fetching the scan", () => api.fetchRemote(found))}
+            />
+          )}
           <Upload open={open} />
         </div>
       )}
@@ -100,77 +106,51 @@ function Known({ open }: { open: Open }) {
   );
 }
 
-function Browse({ open }: { open: Open }) {
+interface Choice {
+  image: (path: string) => void;
+  dicom: (path: string) => void;
+}
+
+/** The served folder, to choose from. */
+function Browse({ image, dicom }: Choice) {
   const here = useSignal("");
   const found = useSignal<api.Folder | null>(null);
-  const series = useSignal<api.Series[]>([]);
   useEffect(() => {
-    series.value = [];
     api.folder(here.value).then((listed) => {
       found.value = listed;
     }, store.complain);
   }, [here.value]);
   const join = (name: string) => (here.value === "" ? name : `${here.value}/${name}`);
-  const dicom = async () => {
-    const listed = await store.during("looking for series", () => api.seriesIn(here.value));
-    if (listed === null) return;
-    const pet = listed.filter((s) => s.modality === "PT");
-    if (pet.length > 1) series.value = pet;
-    else await open("reading the scan", () => api.addScan(here.value));
-  };
   if (found.value === null) return null;
+  const entries: [string, () => void][] = [
+    ...(here.value === ""
+      ? []
+      : [["↑", () => go(here.value.split("/").slice(0, -1).join("/"))] as [string, () => void]]),
+    ...(found.value.dicom_files === 0
+      ? []
+      : [
+          [`DICOM series (${found.value.dicom_files} files)`, () => dicom(here.value)] as [
+            string,
+            () => void,
+          ],
+        ]),
+    ...found.value.images.map((name): [string, () => void] => [
+      name || "the served scan",
+      () => image(join(name)),
+    ]),
+    ...found.value.folders.map((name): [string, () => void] => [`${name}/`, () => go(join(name))]),
+  ];
+  const go = (path: string) => {
+    here.value = path;
+  };
   return (
     <>
       <h2>On the server{here.value && `: ${here.value}`}</h2>
       <ul class="files">
-        {here.value !== "" && (
-          <li>
-            <button
-              type="button"
-              onClick={() => {
-                here.value = here.value.split("/").slice(0, -1).join("/");
-              }}
-            >
-              ↑
-            </button>
-          </li>
-        )}
-        {found.value.dicom_files > 0 && (
-          <li>
-            <button type="button" onClick={() => void dicom()}>
-              DICOM series ({found.value.dicom_files} files)
-            </button>
-          </li>
-        )}
-        {series.value.map((s) => (
-          <li key={s.uid}>
-            <button
-              type="button"
-              onClick={() => void open("reading the scan", () => api.addScan(here.value, s.uid))}
-            >
-              {s.description || s.uid}, {s.date}, {s.files} files
-            </button>
-          </li>
-        ))}
-        {found.value.images.map((name) => (
-          <li key={name}>
-            <button
-              type="button"
-              onClick={() => void open("reading the scan", () => api.addScan(join(name)))}
-            >
-              {name || "the served scan"}
-            </button>
-          </li>
-        ))}
-        {found.value.folders.map((name) => (
-          <li key={name}>
-            <button
-              type="button"
-              onClick={() => {
-                here.value = join(name);
-              }}
-            >
-              {name}/
+        {entries.map(([text, run]) => (
+          <li key={text}>
+            <button type="button" onClick={run}>
+              {text}
             </button>
           </li>
         ))}
@@ -179,15 +159,155 @@ function Browse({ open }: { open: Open }) {
   );
 }
 
-function Upload({ open }: { open: Open }) {
-  const send = (files: FileList | null) => {
-    if (files === null || files.length === 0) return;
-    const list = [...files];
-    const first = list[0]!;
-    const name = first.webkitRelativePath.split("/")[0] || first.name;
-    void open(`uploading ${list.length} file${list.length > 1 ? "s" : ""}`, () =>
-      api.upload(list, name.slice(0, 80), () => undefined, choose),
+/** A PET of the served folder; of several series the reader chooses. */
+function BrowsePet({ open }: { open: Open }) {
+  const series = useSignal<{ path: string; found: api.Series[] } | null>(null);
+  const add = (path: string, uid?: string) => void open("reading the scan", () => api.addScan(path, uid));
+  const dicom = async (path: string) => {
+    const listed = await store.during("looking for series", () => api.seriesIn(path));
+    const pet = listed?.filter((s) => s.modality === "PT") ?? [];
+    if (pet.length > 1) series.value = { path, found: pet };
+    else if (listed !== null) add(path);
+  };
+  return (
+    <>
+      <Browse image={(path) => add(path)} dicom={(path) => void dicom(path)} />
+      {series.value?.found.map((s) => (
+        <button type="button" key={s.uid} onClick={() => add(series.value!.path, s.uid)}>
+          {s.description || s.uid}, {s.date}, {s.files} files
+        </button>
+      ))}
+    </>
+  );
+}
+
+/** The DICOMweb server's series, to choose from. */
+function Remote({ modality, choose }: { modality: "PT" | "CT"; choose: (found: api.RemoteSeries) => void }) {
+  const patient = useSignal("");
+  const found = useSignal<api.RemoteSeries[] | null>(null);
+  const search = async () => {
+    found.value = await store.during("asking the DICOMweb server", () =>
+      api.remoteSeries(modality, patient.value.trim()),
     );
+  };
+  return (
+    <>
+      <h2>DICOMweb</h2>
+      <div class="add">
+        <input
+          placeholder="patient ID, * for any"
+          aria-label={`Patient ID of a ${modality}`}
+          value={patient.value}
+          onInput={(e) => {
+            patient.value = e.currentTarget.value;
+          }}
+          onKeyDown={(e) => e.key === "Enter" && void search()}
+        />
+        <button type="button" onClick={() => void search()}>
+          Search
+        </button>
+      </div>
+      {found.value?.length === 0 && <p>No {modality} series found.</p>}
+      <ul class="files">
+        {found.value?.map((series) => (
+          <li key={series.series_uid}>
+            <button type="button" onClick={() => choose(series)}>
+              {[series.patient, series.date, series.description].filter(Boolean).join(", ") ||
+                series.series_uid}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+/** The CT or MR that is shown with the scan. */
+export function Second() {
+  const choosing = useSignal(false);
+  const scan = store.scan.value;
+  if (scan === null || store.state.value === null) return null;
+  const take = (find: () => Promise<api.Scan>) => {
+    choosing.value = false;
+    void store.takeSecond(find);
+  };
+  const fromServer = (path: string) => take(() => api.setSecond(scan.id, path));
+  return (
+    <div class="second">
+      {scan.second !== null && (
+        <>
+          <select
+            aria-label="CT or MR"
+            value={store.second.value}
+            onChange={(e) => void store.showSecond(e.currentTarget.value as "off")}
+          >
+            <option value="off">PET alone</option>
+            <option value="fused">fused with {scan.second}</option>
+            <option value="beside">beside {scan.second}</option>
+          </select>
+          <select
+            aria-label="Window of the CT"
+            value={store.ctWindow.value}
+            onChange={(e) => {
+              store.ctWindow.value = e.currentTarget.value;
+              if (store.second.value === "fused") void store.showSecond("fused");
+            }}
+          >
+            {Object.keys(store.CT_WINDOWS).map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </>
+      )}
+      {store.second.value === "fused" && (
+        <input
+          type="range"
+          min={0}
+          max={1}
+          step={0.1}
+          value={store.share.value}
+          aria-label="How much of the CT or MR"
+          onChange={(e) => {
+            store.share.value = Number(e.currentTarget.value);
+            void store.showSecond("fused");
+          }}
+        />
+      )}
+      <button
+        type="button"
+        onClick={() => {
+          choosing.value = !choosing.value;
+        }}
+      >
+        {choosing.value ? "Close" : scan.second === null ? "Add a CT or MR…" : "Another…"}
+      </button>
+      {choosing.value && (
+        <div>
+          {store.server.value?.can_browse && <Browse image={fromServer} dicom={fromServer} />}
+          {store.server.value?.dicomweb && (
+            <Remote modality="CT" choose={(found) => take(() => api.fetchRemote(found, scan.id))} />
+          )}
+          <Files send={(files) => take(() => api.uploadSecond(files, scan.id))} />
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Upload({ open }: { open: Open }) {
+  const send = (files: File[]) => {
+    const first = files[0]!;
+    const name = first.webkitRelativePath.split("/")[0] || first.name;
+    void open(`uploading ${files.length} file${files.length > 1 ? "s" : ""}`, () =>
+      api.upload(files, name.slice(0, 80), choose),
+    );
+  };
+  return <Files send={send} />;
+}
+
+function Files({ send }: { send: (files: File[]) => void }) {
+  const chosen = (files: FileList | null) => {
+    if (files !== null && files.length > 0) send([...files]);
   };
   return (
     <>
@@ -198,7 +318,7 @@ function Upload({ open }: { open: Open }) {
           type="file"
           accept=".nii,.gz"
           data-testid="upload"
-          onChange={(e) => send(e.currentTarget.files)}
+          onChange={(e) => chosen(e.currentTarget.files)}
         />
       </label>
       <label class="file">
@@ -207,7 +327,7 @@ function Upload({ open }: { open: Open }) {
           type="file"
           data-testid="upload-folder"
           {...{ webkitdirectory: true }}
-          onChange={(e) => send(e.currentTarget.files)}
+          onChange={(e) => chosen(e.currentTarget.files)}
         />
       </label>
     </>

@@ -3,11 +3,14 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Plane, Point } from "./api";
+import * as api from "./api";
 import * as store from "./store";
 import { Viewer } from "./viewer";
 
 // How far a pointer may stray for a click to be one, in pixels.
 const STILL = 4;
+// Into how many parts the CT or MR beside divides the PET's voxels.
+const FINER = 2;
 
 interface Press {
   button: number;
@@ -36,6 +39,43 @@ export function Slices() {
       <canvas ref={canvas} class="image" />
       <canvas ref={over} class="over" data-testid="over" />
       {store.scan.value === null && <p class="hint">Open a scan to begin.</p>}
+    </div>
+  );
+}
+
+/** The CT or MR beside the PET: the same slices, the same cross, the same clicks. */
+export function Beside() {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const over = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    const made = new Viewer(canvas.current!);
+    let stop = () => {};
+    void store.during("loading the CT or MR", async () => {
+      await made.attach();
+      const found = store.scan.value!;
+      const image = await api.second(found.id, store.whole.value, FINER);
+      const part = store.whole.value ? { start: [0, 0, 0] as api.Point, shape: found.shape } : found.shown;
+      const [low, high] = store.secondWindow(image);
+      await made.show(found, part, image.nifti, [low / image.step, high / image.step], "light", FINER);
+      store.useBeside(made);
+      const follow = effect(() => {
+        if (store.place.value !== null) made.moveTo(store.place.value);
+      });
+      const detach = interact(made, over.current!);
+      stop = () => {
+        follow();
+        detach();
+      };
+    });
+    return () => {
+      store.useBeside(null);
+      stop();
+    };
+  }, []);
+  return (
+    <div class="slices dark" data-testid="beside">
+      <canvas ref={canvas} class="image" />
+      <canvas ref={over} class="over" />
     </div>
   );
 }

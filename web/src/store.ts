@@ -4,7 +4,7 @@ import { computed, signal } from "@preact/signals";
 import type { Edit, Point, Reading, Row, Rule, Scan, Server, State } from "./api";
 import * as api from "./api";
 import { type Box, composed, Mask, type Part, type Shape, unpackBits, unpackLevels } from "./masks";
-import type { Scale, Viewer } from "./viewer";
+import type { Scale, Viewer, Window } from "./viewer";
 
 export type Tool = "look" | "point" | "brush" | "eraser";
 
@@ -21,6 +21,9 @@ export const radius = signal(8);
 export const uncertain = signal(false);
 export const window_ = signal<[number, number]>([0, 7]);
 export const scale = signal<Scale>("grey");
+export const second = signal<"off" | "fused" | "beside">("off");
+export const share = signal(0.5);
+export const ctWindow = signal("soft tissue");
 export const whole = signal(false);
 export const place = signal<Point | null>(null);
 export const locked = signal<string | null>(null);
@@ -44,6 +47,7 @@ export const notices = signal<Notice[]>([]);
 export const activeObject = computed(() => state.value?.objects.find((o) => o.id === active.value) ?? null);
 
 let viewer: Viewer | null = null;
+let beside: Viewer | null = null;
 let lease: string | null = null;
 let renewal: ReturnType<typeof setInterval> | undefined;
 let masks = new Map<number, Mask>();
@@ -53,6 +57,12 @@ let queue: Promise<unknown> = Promise.resolve();
 
 export function useViewer(made: Viewer): void {
   viewer = made;
+}
+
+/** Draws the same labels in a second picture, until null. */
+export function useBeside(made: Viewer | null): void {
+  beside = made;
+  if (made !== null) redraw();
 }
 
 export function theViewer(): Viewer | null {
@@ -122,6 +132,44 @@ async function showImage(found: Scan): Promise<void> {
   await viewer?.show(found, part, nifti, window_.value, scale.value);
 }
 
+/** Shows a CT or MR with the scan, or none. */
+export async function showSecond(how: "off" | "fused" | "beside"): Promise<void> {
+  const found = scan.value;
+  if (found === null) return;
+  second.value = how;
+  if (how !== "fused") await viewer?.fuse(null, [0, 1], 0);
+  else
+    await during("fusing", async () => {
+      const image = await api.second(found.id, whole.value, 1);
+      const [low, high] = secondWindow(image);
+      await viewer?.fuse(image.nifti, [low / image.step, high / image.step], share.value);
+    });
+}
+
+/** Takes another CT or MR. */
+export async function takeSecond(find: () => Promise<Scan>): Promise<void> {
+  const found = await during("reading the CT or MR", find);
+  if (found === null) return;
+  scan.value = found;
+  await showSecond(found.second === null ? "off" : "beside");
+}
+
+/** Returns which values are shown darkest and lightest: of a CT soft tissue, of an MR nearly all. */
+export function secondWindow(image: api.Second): Window {
+  if (image.modality === "CT") return CT_WINDOWS[ctWindow.value]!;
+  const values = new Int16Array(image.nifti, 352);
+  const some = Array.from({ length: 4000 }, (_, n) => values[Math.floor((n * values.length) / 4000)]!).sort(
+    (a, b) => a - b,
+  );
+  return [some[40]! * image.step, Math.max(some[3960]! * image.step, some[40]! * image.step + 1)];
+}
+
+export const CT_WINDOWS: Record<string, Window> = {
+  "soft tissue": [-160, 240],
+  lung: [-1100, 300],
+  bone: [-500, 1300],
+};
+
 /** Shows the whole field of view, or the body alone. */
 export async function showWhole(all: boolean): Promise<void> {
   const found = scan.value;
@@ -148,6 +196,7 @@ export async function resume(): Promise<void> {
 }
 
 export function close(): void {
+  release();
   clearInterval(renewal);
   lease = null;
   scan.value = null;
@@ -156,6 +205,7 @@ export function close(): void {
   active.value = null;
   locked.value = null;
   uncertain.value = false;
+  second.value = "off";
   unsure = null;
   masks = new Map();
 }
@@ -217,16 +267,16 @@ function change(text: string, method: string, path: string, body?: unknown): Pro
     during(text, async () => {
       const reading = state.value;
       if (reading === null) return null;
-      if (lease === null) throw new Error(locked.value ?? "This reading is not open for changes.");
+      if (lease === null)
+        throw new Error("Nothing was changed: this reading is open elsewhere. Take over to go on.");
       try {
         const edit = await api.edit(reading.id, lease, method, path, body);
         await apply(edit);
         return edit;
       } catch (error) {
-        if (error instanceof api.Problem && error.status === 423) {
-          await recover(reading.id);
-        }
-        throw error;
+        if (!(error instanceof api.Problem) || error.status !== 423) throw error;
+        await recover(reading.id);
+        return null;
       }
     }),
   );
@@ -236,8 +286,17 @@ function change(text: string, method: string, path: string, body?: unknown): Pro
 
 /** After a restart of the server nobody holds the reading: take it again, as it was stored. */
 async function recover(id: string): Promise<void> {
+  lease = null;
   await acquire(false);
-  if (lease !== null) await take(await api.reading(id));
+  if (lease === null) return;
+  await take(await api.reading(id));
+  complain(new Error("The server was restarted. All is as it was stored; do the last thing again."));
+}
+
+/** Lets other pages work on the reading. */
+export function release(): void {
+  const id = state.value?.id;
+  if (id !== undefined && lease !== null) api.releaseLease(id, lease);
 }
 
 async function apply(edit: Edit): Promise<void> {
@@ -284,7 +343,10 @@ function layers() {
 
 function drawRegion(region: Part): void {
   const shown = viewer?.shownOf(region) ?? null;
-  if (shown !== null) viewer?.setLabels(shown, composed(shown, layers(), uncertain.value ? unsure : null));
+  if (shown === null) return;
+  const labels = composed(shown, layers(), uncertain.value ? unsure : null);
+  viewer?.setLabels(shown, labels);
+  beside?.setLabels(shown, labels);
 }
 
 /** Draws everything anew. */
@@ -296,7 +358,9 @@ export function redraw(): void {
 }
 
 function recolour(): void {
-  viewer?.setColours(state.value?.objects.map((o) => o.colour) ?? []);
+  const colours = state.value?.objects.map((o) => o.colour) ?? [];
+  viewer?.setColours(colours);
+  beside?.setColours(colours);
 }
 
 export async function addObject(name: string): Promise<void> {

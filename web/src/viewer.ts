@@ -6,6 +6,7 @@ import { type Affine, toMm, toVoxel } from "./grid";
 import { FIRST_UNCERTAIN, overlap, type Part, type Shape, UNCERTAIN_STEPS } from "./masks";
 
 export type Scale = "grey" | "hot";
+export type Window = [number, number];
 
 /** Where the pointer is. */
 export interface Spot {
@@ -29,9 +30,10 @@ const NIFTI_DATA = 352;
 const DRAWING_UNIT = 7;
 
 export class Viewer {
-  private readonly nv: Niivue;
+  readonly nv: Niivue;
   private voxels = new Float32Array(0);
   private affine: Affine = [];
+  private finer = 1;
   private part: Part = { start: [0, 0, 0], shape: [1, 1, 1] };
   private spot: Point = [0, 0, 0];
 
@@ -63,15 +65,20 @@ export class Viewer {
     await this.nv.attachToCanvas(this.canvas);
   }
 
-  /** Shows a part of a scan: NIfTI, float32, its axes nearest to right, anterior, superior. */
+  /**
+   * Shows a part of a scan: NIfTI, its axes nearest to right, anterior, superior; SUV in float32, or another image
+   * whose voxels are finer by a factor.
+   */
   async show(
     scan: Scan,
     part: Part,
     nifti: ArrayBuffer,
-    window: [number, number],
-    scale: Scale,
+    window: Window,
+    scale: Scale | "light",
+    finer = 1,
   ): Promise<void> {
-    this.voxels = new Float32Array(nifti, NIFTI_DATA);
+    this.voxels = finer === 1 ? new Float32Array(nifti, NIFTI_DATA) : new Float32Array(0);
+    this.finer = finer;
     this.affine = scan.affine;
     this.part = part;
     this.layOut(part.shape.map((n, axis) => n * scan.spacing_mm[axis]!) as Point);
@@ -92,8 +99,23 @@ export class Viewer {
     this.moveTo(toMm(this.affine, part.start.map((n, axis) => n + (part.shape[axis]! - 1) / 2) as Point));
   }
 
+  /** Shows another image over the first, as much as a share says; without one, the first alone. */
+  async fuse(nifti: ArrayBuffer | null, window: Window, share: number): Promise<void> {
+    for (const volume of this.nv.volumes.slice(1)) this.nv.removeVolume(volume);
+    if (nifti === null) return;
+    const image = await NVImage.loadFromFile({
+      file: new File([nifti], "second.nii"),
+      name: "second.nii",
+      colormap: "gray",
+      opacity: share,
+      cal_min: window[0],
+      cal_max: window[1],
+    });
+    this.nv.addVolume(image);
+  }
+
   /** Sets the SUV that are shown lightest and darkest. Slow without a graphics card: not to be called at each drag. */
-  setWindow(window: [number, number], scale: Scale): void {
+  setWindow(window: Window, scale: Scale): void {
     const image = this.nv.volumes[0];
     if (image === undefined) return;
     image.cal_min = window[0];
@@ -128,12 +150,13 @@ export class Viewer {
   }
 
   /** Draws the labels of a shown box, i fastest, in place of what was there. */
-  setLabels(box: Part, labels: Uint8Array): void {
+  setLabels(box: Part, given: Uint8Array): void {
     const bitmap = this.nv.drawBitmap;
     if (bitmap === null) return;
-    const [a, b, c] = box.shape;
-    const [i, j, k] = box.start.map((first, axis) => first - this.part.start[axis]!) as Shape;
-    const [wide, deep] = this.part.shape;
+    const labels = repeated(box.shape, given, this.finer);
+    const [a, b, c] = box.shape.map((n) => n * this.finer) as Shape;
+    const [i, j, k] = box.start.map((first, axis) => (first - this.part.start[axis]!) * this.finer) as Shape;
+    const [wide, deep] = this.part.shape.map((n) => n * this.finer) as Shape;
     for (let z = 0; z < c; z++)
       for (let y = 0; y < b; y++) {
         const from = a * (y + b * z);
@@ -258,11 +281,25 @@ export class Viewer {
     ]);
   }
 
-  private background(scale: Scale): void {
+  private background(scale: Scale | "light"): void {
     this.nv.opts.backColor = scale === "grey" ? [1, 1, 1, 1] : [0, 0, 0, 1];
   }
 }
 
-function colourMap(scale: Scale): string {
-  return scale === "grey" ? "gray" : "hot";
+/** Returns labels with each voxel repeated along all axes, i fastest. */
+function repeated(shape: Shape, labels: Uint8Array, times: number): Uint8Array {
+  if (times === 1) return labels;
+  const [a, b, c] = shape;
+  const found = new Uint8Array(labels.length * times ** 3);
+  let n = 0;
+  for (let z = 0; z < c * times; z++)
+    for (let y = 0; y < b * times; y++) {
+      const from = a * (Math.floor(y / times) + b * Math.floor(z / times));
+      for (let x = 0; x < a * times; x++) found[n++] = labels[from + Math.floor(x / times)]!;
+    }
+  return found;
+}
+
+function colourMap(scale: Scale | "light"): string {
+  return scale === "hot" ? "hot" : "gray";
 }

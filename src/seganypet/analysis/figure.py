@@ -102,9 +102,9 @@ def _draw(scene: Scene, title: str, texts: Sequence[str]) -> Figure:
     bar = figure.colorbar(image, cax=figure.add_axes((1 - 0.8 / width, 0.3, 0.14 / width, 0.4)), extend="max")
     bar.set_label(_UNIT, fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    figure.text(_EDGE / width, 1 - 0.2 / height, title, fontsize=13, weight="bold", va="top")
+    heading = figure.text(_EDGE / width, 1 - 0.2 / height, title, fontsize=13, weight="bold", va="top")
     figure.text(1 - _EDGE / width, 1 - 0.2 / height, _FOOTNOTE, fontsize=9, va="top", ha="right", color="0.3")
-    figure.legend(
+    names = figure.legend(
         handles=handles,
         loc="lower left",
         bbox_to_anchor=(0.0, 0.0),
@@ -113,6 +113,8 @@ def _draw(scene: Scene, title: str, texts: Sequence[str]) -> Figure:
         frameon=False,
         labelspacing=0.35,
     )
+    for text in (heading, *names.get_texts()):
+        text.set_parse_math(False)  # names are not ours: two $ are no formula
     return figure
 
 

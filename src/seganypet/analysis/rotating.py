@@ -38,7 +38,8 @@ class RotatingProjection:
         self._hung = np.ascontiguousarray(self._hanging.array(volume.array))
         self._body = body_box(self._hung)
         left_mm, posterior_mm, inferior_mm = self._hanging.spacing_mm
-        self._step_mm = max(min(left_mm, posterior_mm), _FINEST_MM)
+        # No narrower than a voxel is long, or columns between two voxels would be empty.
+        self._step_mm = max(left_mm, posterior_mm, _FINEST_MM)
         self.pixel_mm = (self._step_mm, inferior_mm)
         self._radius = int(np.ceil(self._body_mm() / self._step_mm))
         self._frames: OrderedDict[float, FloatArray] = OrderedDict()
@@ -104,7 +105,8 @@ class RotatingProjection:
         centre, half = self._across(left, posterior, degrees)
         # A voxel is as wide as its shadow, so that nothing between two voxels is left out.
         first, last = np.ceil(centre - half).astype(int), np.floor(centre + half).astype(int)
-        first = np.minimum(first, np.floor(centre + 0.5).astype(int))
+        own = np.floor(centre + 0.5).astype(int)
+        first, last = np.minimum(first, own), np.maximum(last, own)
         for offset in range(int((last - first).max()) + 1):
             columns = np.minimum(first + offset, last)
             here = (columns >= 0) & (columns < self.shape[1])

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from seganypet.app.changes import ObjectMask
+from seganypet.app.click_lists import ClickLists
 from seganypet.app.history import BOX, Action, click_of, since_last_edit
 from seganypet.app.reading import Reading
 from seganypet.inference import Session, SessionState
@@ -28,12 +29,16 @@ class Assistant:
     Args:
         model: What `load_model` returns.
         volume: In SUVbw, on the grid that readings count voxels on.
+
+    Attributes:
+        lists: Answers clicks that belong to no reading, with the same session.
     """
 
     def __init__(self, model: SegmentationModel, volume: Volume) -> None:
         self._session = Session(model)
         self._session.set_volume(volume)
         self._states: OrderedDict[int, SessionState] = OrderedDict()
+        self.lists = ClickLists(self._session)
 
     def click(self, reading: Reading, object_id: int, click: Click) -> BoolArray:
         """Return the mask of an object after one more click; call `remember` once it is stored.

@@ -34,7 +34,8 @@ def inside(root: Path | None, relative: str) -> Path:
         outside = path != top and top not in path.parents
         missing = not outside and not path.exists()
     except (OSError, ValueError) as error:  # a null byte, a name that is too long
-        raise RequestError(f"{relative[:80]!r} is no path ({error}); choose one of the list") from error
+        reason = getattr(error, "strerror", None) or error  # the error itself names the server's folders
+        raise RequestError(f"{relative[:80]!r} is no path ({reason}); choose one of the list") from error
     if outside:
         raise RequestError(f"{relative[:80]!r} lies outside the served folder; choose one of the list")
     if missing:

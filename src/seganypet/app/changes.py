@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
-from seganypet.errors import StoreError, UsageError
+from seganypet.errors import UsageError
+from seganypet.io.packed_bits import Shape, packed_bits, unpacked_bits
 from seganypet.preprocessing.cropping import bounding_box
 from seganypet.volume import BoolArray
-
-Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,28 +131,3 @@ class ObjectMask:
         room[old] = self._inside
         i, j, k = (int(c) for c in first)
         self._start, self._inside = (i, j, k), room
-
-
-def packed_bits(mask: BoolArray) -> bytes:
-    """Return a mask as bits, the last axis fastest, the first voxel in the highest bit, zlib-compressed."""
-    return zlib.compress(np.packbits(mask).tobytes(), 1)
-
-
-def unpacked_bits(data: bytes, shape: Shape) -> BoolArray:
-    """Return the mask of a shape that was packed; the inverse of `packed_bits`.
-
-    Raises:
-        StoreError: The bytes are no mask of this shape.
-    """
-    voxels = int(np.prod(shape))
-    try:
-        unpacker = zlib.decompressobj()
-        raw = unpacker.decompress(data, (voxels + 7) // 8 + 1)
-        if len(raw) != (voxels + 7) // 8:
-            raise ValueError(f"{len(raw)} bytes for {voxels} voxels")
-    except (zlib.error, ValueError) as error:
-        raise StoreError(
-            f"mask of shape {shape} cannot be unpacked ({error}); send or store it anew"
-        ) from error
-    bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8), count=voxels)
-    return bits.reshape(shape).astype(np.bool_)

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from seganypet.analysis.thresholds import hottest_near, liver_threshold, voxel_of
 from seganypet.app.brush import painted
-from seganypet.app.changes import Change, unpacked_bits
+from seganypet.app.changes import Change
 from seganypet.app.history import BOX, CLEAR, CLICK, DESCRIBE, MASK, REMOVE, STROKE, Action, Described
 from seganypet.app.model import SharedModel
 from seganypet.app.open_scans import OpenScan
@@ -31,6 +31,7 @@ from seganypet.app.wire import (
     ThresholdRequest,
 )
 from seganypet.errors import PromptError, StoreError, UsageError
+from seganypet.io.packed_bits import unpacked_bits
 from seganypet.prompts import Box, Click
 from seganypet.volume import BoolArray
 
@@ -39,6 +40,7 @@ COLOURS: Final = (
 )  # fmt: skip
 _SHARES: Final = {"41%": 0.41, "50%": 0.5}
 _LEVELS: Final = {"2.5": 2.5, "4.0": 4.0}
+_LONGEST_NAME: Final = 80
 # How far from the mask a threshold may reach: a lesion that was drawn too small still has its edge within.
 _NEIGHBOURHOOD_MM: Final = 15.0
 
@@ -106,7 +108,7 @@ def click(
         WeightsError: The model cannot be loaded.
     """
     described(reading, object_id)
-    _require_assisted(reading)
+    require_assisted(reading)
     began = time.perf_counter()
     place = _placed(scan, wanted)
     with scan.lock:
@@ -133,7 +135,7 @@ def box(reading: Reading, scan: OpenScan, model: SharedModel, object_id: int, wa
         PromptError, WeightsError: As for `click`; or the weights know no boxes.
     """
     described(reading, object_id)
-    _require_assisted(reading)
+    require_assisted(reading)
     began = time.perf_counter()
     with scan.lock:
         assistant = scan.assistant(model)
@@ -197,13 +199,15 @@ def threshold(reading: Reading, scan: OpenScan, object_id: int, wanted: Threshol
         raise UsageError(f'"{source.name}" is empty: click or paint first, then compare with a threshold')
     level = _level(scan, inside, wanted)
     found = above_level(scan, inside, level)
-    if not found.any():
+    if not (level > 0 and found.any()):  # at 0 and below, air is a target too
         raise UsageError(
             f'nothing in or around "{source.name}" reaches SUV {level:.2f}; choose another threshold'
         )
     change = Change.between(np.zeros_like(found), found)
     details = {"from": object_id, "rule": wanted.rule, "level_suv": round(level, 4)}
-    return reading.add(f"{source.name} {label_of(wanted.rule)}"[:80], free_colour(reading), change, details)
+    label = label_of(wanted.rule)
+    name = f"{source.name[: _LONGEST_NAME - len(label) - 1]} {label}"
+    return reading.add(name, free_colour(reading), change, details)
 
 
 def above_level(scan: OpenScan, inside: BoolArray, level: float) -> BoolArray:
@@ -248,6 +252,16 @@ def free_colour(reading: Reading) -> str:
     return free[0] if free else next(islice(cycle(COLOURS), len(taken), None))
 
 
+def require_assisted(reading: Reading) -> None:
+    """Refuse a manual reading what the model would say.
+
+    Raises:
+        UsageError: The reading is manual.
+    """
+    if not reading.assisted:
+        raise UsageError("this is a manual reading: the model is off; paint, or begin an assisted one")
+
+
 def _placed(scan: OpenScan, wanted: ClickRequest) -> Click:
     """Return a click in voxels, moved to the hottest voxel nearby if that is wanted."""
     if (wanted.xyz_mm is None) == (wanted.ijk is None):
@@ -269,8 +283,3 @@ def _level(scan: OpenScan, inside: BoolArray, wanted: ThresholdRequest) -> float
     if wanted.liver_mm is None:
         raise PromptError("this threshold needs a place in the liver (liver_mm), the centre of a 3 cm sphere")
     return liver_threshold(scan.volume.array, scan.volume.to_ijk(wanted.liver_mm), scan.volume.spacing_mm)
-
-
-def _require_assisted(reading: Reading) -> None:
-    if not reading.assisted:
-        raise UsageError("this is a manual reading: the model is off; paint, or begin an assisted one")

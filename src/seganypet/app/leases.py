@@ -61,11 +61,13 @@ class Leases:
                 )
             self._held[reading_id] = (lease, self._clock() + self.seconds)
 
-    def release(self, reading_id: str, lease: str) -> None:
-        """Let others work on a reading; nothing happens where the lease is not held."""
+    def release(self, reading_id: str, lease: str) -> bool:
+        """Let others work on a reading; return whether the lease was held."""
         with self._lock:
-            if self._held.get(reading_id, ("", 0.0))[0] == lease:
+            held = lease != "" and self._held.get(reading_id, ("", 0.0))[0] == lease
+            if held:
                 del self._held[reading_id]
+            return held
 
     def _is_free(self, reading_id: str, lease: str | None) -> bool:
         held = self._held.get(reading_id)

@@ -14,8 +14,9 @@ from seganypet.analysis.rotating import RotatingProjection
 from seganypet.app.assistant import Assistant
 from seganypet.app.model import SharedModel
 from seganypet.app.store import StoredScan
-from seganypet.errors import SegAnyPETWarning
+from seganypet.errors import SegAnyPETWarning, UsageError
 from seganypet.io import read_volume
+from seganypet.io.anatomy import AnatomicalImage, read_anatomy
 from seganypet.preprocessing.orientation import Orientation, Shape, canonical_orientation
 from seganypet.volume import BoolArray, Mask, Source, Volume
 
@@ -42,6 +43,7 @@ class OpenScan:
     lock: threading.RLock = field(default_factory=threading.RLock)
     _assistant: Assistant | None = None
     _projection: RotatingProjection | None = None
+    _anatomy: AnatomicalImage | None = None
 
     def assistant(self, model: SharedModel) -> Assistant:
         """Return the session on this scan, made at its first use."""
@@ -49,6 +51,29 @@ class OpenScan:
             if self._assistant is None:
                 self._assistant = Assistant(model.get(), self.volume)
             return self._assistant
+
+    def anatomy(self) -> AnatomicalImage:
+        """Return the CT or MR that is shown with the scan, read at its first use.
+
+        Raises:
+            UsageError: There is none.
+            SegAnyPETError: As for `read_anatomy`.
+        """
+        if self.stored.second_path is None:
+            raise UsageError("no CT or MR is shown with this scan; choose one first")
+        with self.lock:
+            if self._anatomy is None:
+                self._anatomy = read_anatomy(self.stored.second_path)
+            return self._anatomy
+
+    def show_with(self, stored: StoredScan) -> None:
+        """Take another CT or MR, or none.
+
+        Args:
+            stored: This scan with its new second path.
+        """
+        with self.lock:
+            self.stored, self._anatomy = stored, None
 
     @property
     def projection(self) -> RotatingProjection:
@@ -82,7 +107,8 @@ class OpenScan:
     @property
     def bytes(self) -> int:
         """About how much memory it holds, the session's embeddings apart."""
-        return self.volume.array.nbytes + (self._projection.bytes if self._projection else 0)
+        second = self._anatomy.array.nbytes if self._anatomy else 0
+        return self.volume.array.nbytes + second + (self._projection.bytes if self._projection else 0)
 
 
 class OpenScans:

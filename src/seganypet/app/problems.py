@@ -49,6 +49,12 @@ class LockedError(RequestError):
     status = HTTPStatus.LOCKED
 
 
+class LengthError(RequestError):
+    """A body that does not say how large it is."""
+
+    status = HTTPStatus.LENGTH_REQUIRED
+
+
 class TooLargeError(RequestError):
     """More bytes than the server takes."""
 
@@ -97,3 +103,8 @@ def install(app: FastAPI) -> None:
         answer = problem(HTTPStatus(error.status_code), str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> JSONResponse:
+        detail = "a fault of the server, which its log describes; what it answered before is stored"
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail)

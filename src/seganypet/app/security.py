@@ -10,13 +10,24 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from seganypet.app.problems import AccessError, OriginError, RequestError, TooLargeError, problem, status_of
+from seganypet.app.problems import (
+    AccessError,
+    LengthError,
+    OriginError,
+    RequestError,
+    TooLargeError,
+    problem,
+    status_of,
+)
 from seganypet.app.settings import ServerSettings
 
 _COOKIE: Final = "seganypet_token"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]", "::1")
 # Bodies other than uploads: a mask of a whole body packs to far less.
 _MOST_BODY_BYTES: Final = 64 << 20
+_UPLOADS: Final = ("/api/uploads/", "/session/", "/datastore/", "/infer/")
+# Where MONAI Label's clients ask whether they need a token, and get it for a password, which is the token.
+_WITHOUT_TOKEN: Final = ("/auth/", "/auth/token")
 _HEADERS: Final = {
     # WebAssembly and workers of the viewer come from our own address or from memory; everything else from us alone.
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
@@ -44,10 +55,16 @@ class Guard:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._hosts = {*_LOOPBACK, settings.host, *settings.allowed_hosts}
+        self._hosts = {_as_called(name) for name in (*_LOOPBACK, settings.host, *settings.allowed_hosts)}
 
     async def __call__(self, request: Request, proceed: _Next) -> Response:
-        """Answer with a problem, or let the request pass and add the headers that keep a browser safe."""
+        """Answer with a problem, or let the request pass; add the headers that keep a browser safe."""
+        response = await self._answer(request, proceed)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    async def _answer(self, request: Request, proceed: _Next) -> Response:
         try:
             self._check(request)
         except RequestError as error:
@@ -55,10 +72,7 @@ class Guard:
         token = request.query_params.get("token")
         if self._settings.token and token is not None and request.url.path == "/":
             return self._remembering()
-        response = await proceed(request)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+        return await proceed(request)
 
     def _check(self, request: Request) -> None:
         host = _host_of(f"//{request.headers.get('host', '')}")
@@ -68,17 +82,19 @@ class Guard:
             )
         origin = request.headers.get("origin")
         if origin is not None and origin not in self._settings.allowed_origins:
-            own = urlsplit(origin).netloc
-            if not own or own != request.headers.get("host"):
+            if not origin.endswith(f"://{request.headers.get('host')}"):
                 raise OriginError(
                     f"a page of {origin[:80]} may not use this server; start it with --allow-origin {origin[:80]}"
                 )
         length = request.headers.get("content-length", "0")
-        uploading = request.url.path.startswith("/api/uploads/")
+        uploading = request.url.path.startswith(_UPLOADS)
         most = self._settings.most_upload_bytes if uploading else _MOST_BODY_BYTES
-        if not length.isdigit() or int(length) > most:
+        if not length.isdecimal() or int(length) > most:
             raise TooLargeError(f"body of {length[:20]} bytes; at most {most} are taken here")
-        if self._settings.token and not self._has_token(request):
+        if "transfer-encoding" in request.headers and not uploading:  # uploads are counted as they come
+            raise LengthError("a body of unknown length; send Content-Length")
+        open_to_all = request.url.path in _WITHOUT_TOKEN
+        if self._settings.token and not open_to_all and not self._has_token(request):
             raise AccessError(
                 "this server wants a token: open the address that it printed, or send Authorization: Bearer TOKEN"
             )
@@ -96,6 +112,12 @@ class Guard:
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(_COOKIE, self._settings.token or "", httponly=True, samesite="strict")
         return response
+
+
+def _as_called(name: str) -> str:
+    """Return a name or address as it stands in a request's Host header, its port apart."""
+    name = name.lower()
+    return f"[{name}]" if ":" in name and not name.startswith("[") else name
 
 
 def _host_of(address: str) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
-from seganypet.app import problems
-from seganypet.app.api import exports, readings, scans, system, uploads
+from seganypet.app import monai_label, problems
+from seganypet.app.api import dicomweb, exports, readings, scans, system, uploads
 from seganypet.app.model import SharedModel
 from seganypet.app.security import Guard
 from seganypet.app.services import Services
@@ -46,6 +48,10 @@ def create_app(settings: ServerSettings, model: SharedModel) -> FastAPI:
     app.state.services = services
     app.middleware("http")(Guard(settings))
     app.middleware("http")(_counting(services))
+    if settings.allowed_origins:  # outermost: a browser asks whether it may ask before it has the token
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["*"], allow_headers=["*"]
+        )
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return app
@@ -64,7 +70,7 @@ def described_app(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for part in (system, scans, uploads, readings, exports):
+    for part in (system, scans, uploads, dicomweb, readings, exports, monai_label):
         app.include_router(part.router)
     return app
 
@@ -74,10 +80,14 @@ def _counting(services: Services) -> Callable[..., Awaitable[Response]]:
 
     async def count(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         began = time.perf_counter()
-        response = await proceed(request)
-        route = getattr(request.scope.get("route"), "path", "none")
-        services.metrics.requests.labels(request.method, route, str(response.status_code)).inc()
-        services.metrics.seconds.labels(request.method, route).observe(time.perf_counter() - began)
+        status = int(HTTPStatus.INTERNAL_SERVER_ERROR)  # of a fault, which is answered farther out
+        try:
+            response = await proceed(request)
+            status = response.status_code
+        finally:
+            route = getattr(request.scope.get("route"), "path", "none")
+            services.metrics.requests.labels(request.method, route, str(status)).inc()
+            services.metrics.seconds.labels(request.method, route).observe(time.perf_counter() - began)
         return response
 
     return count

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -87,6 +87,24 @@ class Services:
             self.store.remove_scan(stored.id)
             raise
 
+    def with_second(self, scan_id: str, path: Path | None) -> OpenScan:
+        """Return a scan with a CT or MR to be shown with it, or none; one that cannot be read is not taken.
+
+        Raises:
+            SegAnyPETError: As for `read_anatomy`.
+        """
+        scan = self.scan(scan_id)
+        before = scan.stored
+        scan.show_with(replace(before, second_path=path))
+        try:
+            if path is not None:
+                scan.anatomy()
+        except SegAnyPETError:
+            scan.show_with(before)
+            raise
+        self.store.set_second(scan_id, path)
+        return scan
+
     @contextmanager
     def reading(self, reading_id: str) -> Iterator[Reading]:
         """Give a reading, which nobody else works on until the block ends.
@@ -101,6 +119,8 @@ class Services:
                 stored = self.store.reading(reading_id)
                 if stored is None:
                     raise NotFoundError(f"no reading {reading_id!r}; begin one on a scan")
+                # Where the model is off, it is off for readings that were begun with it as well.
+                stored = replace(stored, assisted=stored.assisted and self.settings.assisted)
                 held = self._readings[reading_id] = _Held(Reading(self.store, stored), threading.RLock())
                 self._forget_some()
             self._readings.move_to_end(reading_id)

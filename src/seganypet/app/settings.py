@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,4 +47,6 @@ class ServerSettings:
     def address(self) -> str:
         """Where the page is, with the token that it wants."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/" + (f"?token={self.token}" if self.token else "")
+        return f"http://{host}:{self.port}/" + (
+            f"?token={quote(self.token, safe='')}" if self.token else ""
+        )

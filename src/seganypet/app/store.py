@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -105,13 +105,10 @@ class Store:
         self.folder = folder
         self.file = folder / "work.sqlite"
         self._lock = threading.RLock()
-        self._alone = FileLock(folder / "server.lock")
+        # Not the thread's own: the one that closes need not be the one that opened.
+        self._alone = FileLock(folder / "server.lock", thread_local=False)
         try:
-            self.uploads.mkdir(parents=True, exist_ok=True)
-            self._alone.acquire(blocking=False)
-            self._connection = sqlite3.connect(
-                self.file, timeout=_BUSY_S, check_same_thread=False, isolation_level=None
-            )
+            self._connection = self._opened()
             self._connection.row_factory = sqlite3.Row
             self._prepare()
         except (OSError, sqlite3.Error) as error:
@@ -309,35 +306,43 @@ class Store:
         row = self._rows("SELECT MAX(object_id) AS highest FROM actions WHERE reading_id = ?", reading_id)[0]
         return (row["highest"] or 0) + 1
 
+    def _opened(self) -> sqlite3.Connection:
+        """Return a connection that nobody else has."""
+        self.uploads.mkdir(parents=True, exist_ok=True)
+        self._alone.acquire(blocking=False)
+        return sqlite3.connect(self.file, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
+
     def _prepare(self) -> None:
         """Make the tables of a new database, and set what makes a transaction last through a power cut."""
         with self._lock:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if version > _VERSION:
-                raise StoreError(
-                    f"{self.file}: written by a newer SegAnyPET (format {version}, this one reads {_VERSION}); "
-                    "update, or choose another work folder"
-                )
-            if version == 0:
+            if self._version() == 0:
                 self._connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+
+    def _version(self) -> int:
+        """Return the format of the database, 0 of a new one; refuse one that is too new."""
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise StoreError(
+                f"{self.file}: written by a newer SegAnyPET (format {version}, this one reads {_VERSION}); "
+                "update, or choose another work folder"
+            )
+        return int(version)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._connection
-                except BaseException:
-                    self._connection.execute("ROLLBACK")
-                    raise
+                yield self._connection
                 self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                if self._connection.in_transaction:
+            except BaseException as error:
+                with suppress(sqlite3.Error):  # of a full disk SQLite may have rolled back by itself
                     self._connection.execute("ROLLBACK")
+                if not isinstance(error, sqlite3.Error):
+                    raise
                 raise StoreError(
                     f"{self.file}: cannot be written ({error}); free space and try again"
                 ) from error

@@ -14,6 +14,7 @@ from seganypet.errors import OutputError, UsageError
 from seganypet.io.nifti import NIFTI_SUFFIXES
 
 _UNFINISHED: Final = ".part"
+_DICOM_SUFFIXES: Final = (".dcm", ".dicom", ".ima")
 
 
 class Uploads:
@@ -51,7 +52,8 @@ class Uploads:
         """
         folder = self._existing(upload_id)
         path = folder / f"{number:06d}{_suffix(name)}"
-        held = sum(file.stat().st_size for file in folder.iterdir() if file != path)
+        replaced = set(folder.glob(f"{number:06d}*"))
+        held = sum(file.stat().st_size for file in folder.iterdir() if file not in replaced)
         try:
             with path.open("wb") as file:
                 async for chunk in content:
@@ -62,14 +64,18 @@ class Uploads:
                             "start the server with a larger --max-upload-mb"
                         )
                     file.write(chunk)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise OutputError(
-                f"upload cannot be written ({error.strerror}); free space on the server"
-            ) from error
         except TooLargeError:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        except BaseException as error:  # who sends may break off, too
+            path.unlink(missing_ok=True)
+            if not isinstance(error, OSError):
+                raise
+            raise OutputError(
+                f"upload cannot be written ({error.strerror}); free space on the server"
+            ) from error
+        for other in replaced - {path}:
+            other.unlink(missing_ok=True)
 
     def finish(self, upload_id: str) -> Path:
         """Return where the files lie now: the one file, or the folder.
@@ -97,7 +103,7 @@ class Uploads:
         """Take back `finish`, so that the upload can be finished otherwise, or given up."""
         (self._folder / upload_id).rename(self._unfinished(upload_id))
 
-    def series(self, upload_id: str) -> Path:
+    def folder_of(self, upload_id: str) -> Path:
         """Return the folder of an upload in progress, to be looked into.
 
         Raises:
@@ -115,4 +121,6 @@ class Uploads:
 
 
 def _suffix(name: str) -> str:
-    return next((suffix for suffix in reversed(NIFTI_SUFFIXES) if name.lower().endswith(suffix)), ".dcm")
+    """Return what a file of ours is called after a name: its kind, or nothing where the name does not tell."""
+    kinds = {suffix: suffix for suffix in reversed(NIFTI_SUFFIXES)} | dict.fromkeys(_DICOM_SUFFIXES, ".dcm")
+    return next((kind for suffix, kind in kinds.items() if name.lower().endswith(suffix)), "")

@@ -46,6 +46,21 @@ class ScanRequest(Request):
     series_uid: SeriesUid | None = None
 
 
+class SecondRequest(Request):
+    """A CT or MR of the served folder to be shown with a scan; without a path, none."""
+
+    path: Annotated[str, StringConstraints(max_length=4096)] | None = None
+
+
+class RemoteSeriesRequest(Request):
+    """A series of the DICOMweb server."""
+
+    study_uid: SeriesUid
+    series_uid: SeriesUid
+    name: Name
+    second_of: Id | None = Field(default=None, description="Scan to show it with; without one it is a scan itself")
+
+
 class ReadingRequest(Request):
     """Whose reading."""
 
@@ -305,7 +320,7 @@ class ScanReply(BaseModel):
     suv: dict[str, Any] = Field(description="How SUV was computed")
     mips: MipsReply
     shown: PartReply
-    second: bool = Field(description="Whether a CT or MR is shown with it")
+    second: str | None = Field(description="Name of the CT or MR that is shown with it")
 
 
 class PixelReply(BaseModel):
@@ -345,6 +360,16 @@ class SeriesReply(BaseModel):
     description: str
     date: str
     files: int
+
+
+class RemoteSeriesReply(BaseModel):
+    """A series that the DICOMweb server has."""
+
+    study_uid: str
+    series_uid: str
+    patient: str
+    date: str
+    description: str
 
 
 class UploadReply(BaseModel):

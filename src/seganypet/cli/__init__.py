@@ -14,7 +14,19 @@ from seganypet.errors import SegAnyPETError
 
 __all__ = ["VERBS", "build_parser", "main"]
 
-VERBS = ("segment", "suv", "info", "demo", "simulate", "train", "baseline", "evaluate", "benchmark", "serve")
+VERBS = (
+    "segment",
+    "suv",
+    "info",
+    "demo",
+    "simulate",
+    "train",
+    "baseline",
+    "evaluate",
+    "benchmark",
+    "serve",
+    "study",
+)
 """Each is a module of this package with `add_parser(subparsers)`; it imports libraries only when it runs."""
 
 _RESUMING = ("simulate", "baseline", "evaluate")

@@ -36,6 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="DIR",
         help="folder that keeps all work (default: .seganypet in your home)",
     )
+    parser.add_argument("--dicomweb", metavar="URL", help="DICOMweb service that scans can be fetched from")
     parser.add_argument("--manual", action="store_true", help="the model is off: brush and thresholds only")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     group = parser.add_argument_group("beyond this machine")
@@ -81,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         token=_token(arguments),
         allowed_hosts=tuple(arguments.allow_host),
         allowed_origins=tuple(arguments.allow_origin),
+        dicomweb=arguments.dicomweb,
         assisted=not arguments.manual,
         most_scans=arguments.max_scans,
         most_image_bytes=arguments.max_image_mb * _MIB,
@@ -110,6 +112,8 @@ def _token(arguments: argparse.Namespace) -> str | None:
 
     if arguments.token is not None and len(arguments.token) < 8:
         raise UsageError("--token is shorter than 8 characters; leave it out to have one made")
+    if arguments.token is not None and not (arguments.token.isascii() and arguments.token.isprintable()):
+        raise UsageError("--token holds other than ASCII characters, which headers cannot; leave it out to have one made")
     if arguments.token or is_loopback(arguments.host):
         return str(arguments.token) if arguments.token else None
     return secrets.token_urlsafe(24)

@@ -86,7 +86,7 @@ def _suv_array(slices: Sequence[FileDataset], files: Sequence[Path], conversion:
     suv = np.empty((len(slices), rows, columns), dtype=np.float32)
     for k, (data, file, factor) in enumerate(zip(slices, files, conversion.factors, strict=True)):
         slope, intercept = _rescale(data, file)
-        stored = _stored_pixels(data, file)
+        stored = stored_pixels(data, file)
         if stored.shape != (rows, columns):
             raise ImageReadError(f"{file.name}: pixels of shape {stored.shape}; expected {(rows, columns)}")
         suv[k] = (stored * slope + intercept) * factor
@@ -106,7 +106,12 @@ def _rescale(data: FileDataset, file: Path) -> tuple[float, float]:
     return slope, intercept or 0.0
 
 
-def _stored_pixels(data: FileDataset, file: Path) -> npt.NDArray[np.float64]:
+def stored_pixels(data: FileDataset, file: Path) -> npt.NDArray[np.float64]:
+    """Return the pixels of a slice as they are stored, [rows, columns].
+
+    Raises:
+        ImageReadError: They cannot be decoded.
+    """
     try:
         return pixel_array(data).astype(np.float64)
     except UNREADABLE as error:

@@ -60,11 +60,11 @@ def write_json(value: Any, path: str | Path) -> None:
     """
     path = Path(path)
     try:
-        text = json_text(value)
+        encoded = f"{json_text(value)}\n".encode()
     except (TypeError, ValueError) as error:
         raise OutputError(f"{path}: no JSON form ({error}); use None for missing numbers") from error
     with atomic_path(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_bytes(encoded)
 
 
 def json_text(value: Any) -> str:

@@ -145,6 +145,14 @@ def test_an_empty_mask_is_named_empty(volume, drawn, tmp_path):
     assert drawn[0].legends[0].get_texts()[0].get_text() == "nothing: empty"
 
 
+@pytest.mark.parametrize("name", [r"$\frac$", "$x^{$", "a $1 b $2"])
+def test_names_are_no_formulas(volume, mask, drawn, tmp_path, name):
+    save_figure(volume, {name: mask}, [], tmp_path / "figure.png", title=name)
+    (figure,) = drawn
+    assert name in [text.get_text() for text in figure.texts]
+    assert figure.legends[0].get_texts()[0].get_text().startswith(f"{name}: ")
+
+
 def test_does_not_touch_pyplot(volume, mask, tmp_path):
     import sys
 

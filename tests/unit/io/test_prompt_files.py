@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seganypet.errors import GeometryError, OutputError, PromptError
-from seganypet.io.prompt_files import read_prompts, write_prompts
+from seganypet.io.prompt_files import prompt_objects, prompts_of, read_prompts, write_prompts
 from seganypet.prompts.click import Click
 from seganypet.volume import Source, Volume
 
@@ -245,3 +245,19 @@ def test_refuses_to_write_clicks_outside_the_image(tmp_path):
 def test_refuses_to_write_onto_a_folder(tmp_path):
     with pytest.raises(OutputError, match="is a folder"):
         write_prompts([], VOLUME, tmp_path)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(objects=st.dictionaries(st.integers(1, 99), st.tuples(st.text(min_size=1), CLICKS), max_size=4))
+def test_clicks_of_several_objects_come_back_by_id(objects, save):
+    content = prompts_of(objects, VOLUME.source.path, VOLUME.shape, VOLUME.affine)
+    path = save(content)
+    assert prompt_objects(path) == [(name, number) for number, (name, _) in objects.items()]
+    for number, (name, clicks) in objects.items():
+        assert read_prompts(path, VOLUME, object_id=number, object_name=name) == clicks
+
+
+def test_clicks_of_several_objects_do_not_name_the_folders_of_the_image():
+    content = prompts_of({}, "/data/Doe^Jane/pet.nii.gz", VOLUME.shape, VOLUME.affine)
+    assert content["image"] == "pet.nii.gz"
+    assert "Doe" not in json.dumps(content)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from seganypet.errors import OutputError
 from seganypet.io import write as write_module
 from seganypet.io.nifti import read_mask, read_nifti
-from seganypet.io.write import write_json, write_mask, write_volume
+from seganypet.io.write import json_text, nifti_bytes, write_json, write_mask, write_volume
 from seganypet.volume import Mask, Source, Volume
 
 SHAPE = (4, 5, 3)
@@ -359,3 +359,39 @@ def test_json_refuses_what_has_no_json_form(value, tmp_path):
     with pytest.raises(OutputError, match=r"v\.json: no JSON form"):
         write_json({"value": value}, tmp_path / "v.json")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), object()])
+def test_json_text_refuses_what_has_no_json_form(value):
+    with pytest.raises((TypeError, ValueError)):
+        json_text({"value": value})
+
+
+def test_json_text_is_what_is_written(tmp_path):
+    value = {"ü": np.float32(0.5), "path": Path("a/b")}
+    write_json(value, tmp_path / "v.json")
+    assert json_text(value) + "\n" == (tmp_path / "v.json").read_text(encoding="utf-8")
+    assert json.loads(json_text(value)) == {"ü": 0.5, "path": "a/b"}
+
+
+@pytest.mark.parametrize(("order", "signs"), ORIENTATIONS[::5])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "u1", "<i2"])
+def test_bytes_of_an_array_are_a_nifti_file_with_its_values_and_affine(order, signs, dtype):
+    affine = oriented(order, signs)
+    array = np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(dtype)
+    for given_array in (array, np.asfortranarray(array), array[::-1]):
+        image = nib.Nifti1Image.from_bytes(nifti_bytes(given_array, affine))
+        np.testing.assert_array_equal(np.asarray(image.dataobj), given_array)
+        assert image.get_data_dtype() == np.dtype(dtype).newbyteorder("<")
+        np.testing.assert_allclose(image.affine, affine, atol=1e-4)
+        assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == (1, 1)
+        np.testing.assert_allclose(image.get_qform(), affine, atol=1e-3)
+        assert image.header.get_xyzt_units()[0] == "mm"
+
+
+def test_bytes_of_an_array_are_a_file_that_is_read_as_the_volume(tmp_path):
+    volume = marker_volume(OBLIQUE_MM)
+    (tmp_path / "v.nii").write_bytes(nifti_bytes(volume.array, volume.affine))
+    back = read_nifti(tmp_path / "v.nii")
+    np.testing.assert_array_equal(back.array, volume.array)
+    assert back.has_grid_of(volume)

@@ -15,10 +15,13 @@ from pydantic import FiniteFloat
 
 from seganypet.app import exports
 from seganypet.app.api.readings import ObjectId
-from seganypet.app.edits import described
+from seganypet.app.edits import described, require_assisted
 from seganypet.app.services import Served
+from seganypet.app.study_log import reading_log
 from seganypet.app.table import table_of
 from seganypet.app.wire import BitsReply, Id, TableRow, UncertaintyReply
+from seganypet.io import write_json
+from seganypet.io.study_log import study_log
 
 router = APIRouter(prefix="/api/readings/{reading_id}", tags=["exports"])
 
@@ -45,6 +48,7 @@ def uncertainty(reading_id: Id, object_id: ObjectId, served: Served) -> Uncertai
     """Return how unsure the model is of each voxel of an object's surroundings; null where it is sure everywhere."""
     with served.reading_on_scan(reading_id) as (reading, scan):
         described(reading, object_id)
+        require_assisted(reading)
         with scan.lock:
             entropy = scan.assistant(served.model).uncertainty(reading, object_id)
         return UncertaintyReply.of(entropy)
@@ -103,6 +107,14 @@ def figure(reading_id: Id, served: Served) -> Response:
     """Return a picture of the scan with all objects outlined."""
     with served.reading_on_scan(reading_id) as (reading, scan):
         return _file("figure.png", lambda path: exports.write_figure(reading, scan, path))
+
+
+@router.get("/log.json", response_class=Response)
+def log(reading_id: Id, served: Served) -> Response:
+    """Return all that was done in a reading, timed, and its masks: a study log, which `seganypet study` compares."""
+    with served.reading(reading_id) as reading:
+        found = study_log([reading_log(served.store, reading)])
+    return _file("log.json", lambda path: write_json(found, path))
 
 
 _TYPES = {".gz": "application/gzip", ".json": "application/json", ".csv": "text/csv", ".png": "image/png"}

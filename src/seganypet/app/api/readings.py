@@ -47,7 +47,6 @@ def begin(scan_id: Id, wanted: ReadingRequest, served: Served) -> ReadingReply:
     scan = served.scan(scan_id)
     assisted = wanted.assisted and served.settings.assisted
     stored = served.store.begin_reading(scan_id, wanted.reader, assisted=assisted, shape=scan.volume.shape)
-    served.store.add_event(stored.id, "open", {})
     return look(stored.id, served)
 
 
@@ -69,6 +68,8 @@ def take_lease(reading_id: Id, wanted: LeaseRequest, served: Served) -> LeaseRep
     """Take or renew the right to change a reading."""
     with served.reading(reading_id):
         lease = served.leases.take(reading_id, wanted.lease, take_over=wanted.take_over)
+        if lease != wanted.lease:
+            served.store.add_event(reading_id, "open", {})
     return LeaseReply(lease=lease, seconds=served.leases.seconds)
 
 
@@ -76,8 +77,8 @@ def take_lease(reading_id: Id, wanted: LeaseRequest, served: Served) -> LeaseRep
 def release_lease(reading_id: Id, served: Served, lease: Lease = None) -> None:
     """Let others change a reading."""
     with served.reading(reading_id):
-        served.leases.release(reading_id, lease or "")
-        served.store.add_event(reading_id, "close", {})
+        if served.leases.release(reading_id, lease or ""):
+            served.store.add_event(reading_id, "close", {})
 
 
 @router.put("/readings/{reading_id}/view", status_code=HTTPStatus.NO_CONTENT)
@@ -85,7 +86,11 @@ def keep_view(
     reading_id: Id, view: Annotated[dict[str, Any], Body()], served: Served, lease: Lease = None
 ) -> None:
     """Store what the page wants to find again: window, place, what is visible."""
-    if len(json.dumps(view)) > _MOST_VIEW_BYTES:
+    try:
+        text = json.dumps(view, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:  # it could be stored, and never be sent back
+        raise RequestError(f"a view that is no JSON ({error}); leave that out") from error
+    if len(text) > _MOST_VIEW_BYTES:
         raise RequestError(f"a view of more than {_MOST_VIEW_BYTES} bytes; store less")
     with _changing(served, reading_id, lease):
         served.store.set_view(reading_id, view)

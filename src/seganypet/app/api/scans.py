@@ -12,6 +12,7 @@ from pydantic import FiniteFloat
 
 from seganypet.app import browsing
 from seganypet.app.open_scans import OpenScan
+from seganypet.app.second_image import on_grid_of
 from seganypet.app.services import Served
 from seganypet.app.wire import (
     FolderReply,
@@ -23,6 +24,7 @@ from seganypet.app.wire import (
     ScanEntry,
     ScanReply,
     ScanRequest,
+    SecondRequest,
     SeriesReply,
 )
 from seganypet.io.write import json_text, nifti_bytes
@@ -92,6 +94,30 @@ def image(scan_id: Id, served: Served, part: Literal["all", "shown"] = "all") ->
     return Response(nifti_bytes(volume.array[i, j, k], affine), media_type=_BINARY)
 
 
+@router.put("/scans/{scan_id}/second")
+def set_second(scan_id: Id, wanted: SecondRequest, served: Served) -> ScanReply:
+    """Show a CT or MR of the served folder with a scan, or none."""
+    served.stored_scan(scan_id)
+    path = None if wanted.path is None else browsing.inside(served.settings.root, wanted.path)
+    return described(served.with_second(scan_id, path))
+
+
+@router.get("/scans/{scan_id}/second.nii", response_class=Response)
+def second(
+    scan_id: Id,
+    served: Served,
+    part: Literal["all", "shown"] = "all",
+    finer: Annotated[int, Query(ge=1, le=3)] = 1,
+) -> Response:
+    """Return the CT or MR on the scan's grid, or one that is finer: NIfTI, int16; times X-Step it is its value."""
+    scan = served.scan(scan_id)
+    image = scan.anatomy()
+    start, shape = scan.shown if part == "shown" else ((0, 0, 0), scan.volume.shape)
+    values, affine, step = on_grid_of(scan, image, start, shape, finer)
+    headers = {"X-Step": f"{step:.9g}", "X-Modality": image.modality}
+    return Response(nifti_bytes(values, affine), media_type=_BINARY, headers=headers)
+
+
 @router.get("/scans/{scan_id}/mips/{degrees}", response_class=Response)
 def projection(scan_id: Id, degrees: Degrees, served: Served) -> Response:
     """Return a projection: uint16, little-endian, row by row; times X-SUV-Step it is SUV."""
@@ -138,7 +164,7 @@ def described(scan: OpenScan) -> ScanReply:
         suv=_suv_record(scan),
         mips=MipsReply(rows=rows, columns=columns, pixel_mm=scan.projection.pixel_mm),
         shown=PartReply(start=start, shape=shape),
-        second=scan.stored.second_path is not None,
+        second=scan.stored.second_path.name if scan.stored.second_path else None,
     )
 
 

@@ -37,7 +37,7 @@ async def add_file(
 @router.get("/uploads/{upload_id}/series")
 def list_series(upload_id: Id, served: Served) -> list[SeriesReply]:
     """Return the DICOM series of an upload in progress, PET first."""
-    return browsing.series_in(served.uploads.series(upload_id))
+    return browsing.series_in(served.uploads.folder_of(upload_id))
 
 
 @router.post("/uploads/{upload_id}/finish", status_code=HTTPStatus.CREATED)
@@ -46,9 +46,21 @@ def finish(upload_id: Id, name: Name, served: Served, series_uid: SeriesUid | No
     path = served.uploads.finish(upload_id)
     try:
         return described(served.new_scan(path, series_uid, name))
-    except SegAnyPETError:
+    except SegAnyPETError as error:
         served.uploads.reopen(upload_id)
-        raise
+        raise type(error)(str(error).replace(str(path), name)) from error
+
+
+@router.post("/uploads/{upload_id}/second/{scan_id}")
+def finish_second(upload_id: Id, scan_id: Id, served: Served) -> ScanReply:
+    """Show what was uploaded, a CT or MR, with a scan; where that fails, the upload can be finished otherwise."""
+    served.stored_scan(scan_id)
+    path = served.uploads.finish(upload_id)
+    try:
+        return described(served.with_second(scan_id, path))
+    except SegAnyPETError as error:
+        served.uploads.reopen(upload_id)
+        raise type(error)(str(error).replace(str(path), "the upload")) from error
 
 
 @router.delete("/uploads/{upload_id}", status_code=HTTPStatus.NO_CONTENT)
