@@ -42,6 +42,7 @@ $(PAGE): $(STAMP) $(PACKAGES) $(shell find web/src src/seganypet/app -name '*.ts
 	cd web && npm run --silent wire && npm run --silent build
 
 test: $(STAMP) $(PAGE)  ## Run all tests, a file on each core
+	cd web && npm run --silent test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(STAMP) $(PAGE)  ## Check style and types

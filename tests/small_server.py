@@ -78,7 +78,11 @@ def small_settings(folder: Path, **settings: Any) -> ServerSettings:
 
 @contextmanager
 def serving(
-    folder: Path, *, model: Callable[[], SegmentationModel] = half_of_click, raises: bool = True, **settings: Any
+    folder: Path,
+    *,
+    model: Callable[[], SegmentationModel] = half_of_click,
+    raises: bool = True,
+    **settings: Any,
 ) -> Iterator[TestClient]:
     """Serve `folder`/served with the work in `folder`/work, and end politely."""
     app = create_app(small_settings(folder, **settings), SharedModel(model, "half of click"))
@@ -162,7 +166,9 @@ class Page:
         """Assert that page and server agree."""
         reading = self.looked_up()
         assert {key: reading[key] for key in self.state} == self.state
-        shown = {number: mask for number, mask in self.masks.items() if mask.any() and number in self.objects()}
+        shown = {
+            number: mask for number, mask in self.masks.items() if mask.any() and number in self.objects()
+        }
         assert reading["masks"].keys() == shown.keys()
         for number, mask in shown.items():
             np.testing.assert_array_equal(reading["masks"][number], mask)

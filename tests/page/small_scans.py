@@ -12,6 +12,8 @@ BALL_MM = np.array([-30.0, 12.0, -320.0])
 RADIUS_MM = 16.0
 BONE_MM = np.array([0.0, -50.0, -320.0])
 """In the CT a rod runs through here, from head to feet."""
+TALL_BALL_MM = np.array([-60.0, 0.0, 300.0])
+"""In the scan that is far taller than wide."""
 SOFT_MM = np.array([60.0, 12.0, -320.0])
 _BODY_MM = np.array([110.0, 80.0, 130.0])
 _CENTRE_MM = np.array([0.0, 0.0, -300.0])
@@ -56,6 +58,7 @@ def write_scans(folder: Path) -> Path:
         suv += np.random.default_rng(1).normal(0, 0.05, shape) * body
         nib.save(nib.Nifti1Image(suv.astype(np.float32), affine), folder / f"{name}.nii.gz")
     _write_ct(folder / "ct.nii.gz")
+    _write_tall(folder / "tall.nii.gz")
     return folder
 
 
@@ -68,6 +71,17 @@ def _write_ct(path: Path) -> None:
     hounsfield[np.linalg.norm((positions - _CENTRE_MM) / _BODY_MM, axis=-1) <= 1] = 40
     hounsfield[np.linalg.norm((positions - BONE_MM)[..., :2], axis=-1) < 15] = 700
     nib.save(nib.Nifti1Image(hounsfield.astype(np.int16), affine), path)
+
+
+def _write_tall(path: Path) -> None:
+    """Write a body of 1.7 m and a ball at its side, near its head."""
+    shape = (34, 28, 210)
+    affine = _affine(np.diag([8.0, 8.0, 8.0]), shape)
+    affine[2, 3] = -840.0
+    positions = _positions(shape, affine)
+    suv = 0.02 + 1.0 * (np.hypot(positions[..., 0] / 90, positions[..., 1] / 70) <= 1)
+    suv += 9.0 * (np.linalg.norm(positions - TALL_BALL_MM, axis=-1) <= RADIUS_MM)
+    nib.save(nib.Nifti1Image(suv.astype(np.float32), affine), path)
 
 
 def _positions(shape: tuple[int, int, int], affine: np.ndarray) -> np.ndarray:

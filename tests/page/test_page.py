@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from reader import Reader, Server
-from small_scans import BALL_MM, BONE_MM, GRIDS, RADIUS_MM, SOFT_MM, ball
+from small_scans import BALL_MM, BONE_MM, GRIDS, RADIUS_MM, SOFT_MM, TALL_BALL_MM, ball
 
 pytestmark = pytest.mark.page
 
@@ -252,6 +253,83 @@ def test_uncertainty_is_shown_around_the_mask(reader: Reader) -> None:
     red, _, blue = reader.colour_at(moved(edge, -2.0, 0.0, 0.0), "axial")
     assert red > blue + 40  # from yellow to red
     reader.press("u")
+
+
+def hasty(reader: Reader, seconds: float = 0.7) -> None:
+    """Let the model's answers come late."""
+
+    def late(route: Route) -> None:
+        time.sleep(seconds)
+        route.continue_()
+
+    reader.page.route("**/clicks", late)
+
+
+def test_clicks_made_while_an_object_is_added_are_for_it(reader: Reader) -> None:
+    reader.open("ras.nii.gz")
+    hasty(reader)
+    click = "window.seganypet.store.click"
+    places = [list(map(float, place)) for place in (BALL_MM, moved(BALL_MM, 4.0, 0.0, 0.0), BESIDE_MM)]
+    reader.page.evaluate(f"([a, b]) => {{ {click}(a, true); {click}(b, true); }}", places[:2])
+    reader.page.keyboard.press("e")
+    reader.page.evaluate(f"(c) => {{ {click}(c, true); }}", places[2])
+    reader.settle()
+    assert [(o["name"], len(o["clicks"])) for o in reader.state()["objects"]] == [
+        ("lesion 1", 2),
+        ("lesion 2", 1),
+    ]
+
+
+def test_clicks_stay_with_their_scan_when_another_is_opened(reader: Reader) -> None:
+    reader.open("ras.nii.gz")
+    reader.click(BALL_MM)
+    first = reader.store("state.value.id")
+    hasty(reader)
+    reader.page.evaluate("(mm) => { window.seganypet.store.click(mm, true); }", list(map(float, BALL_MM)))
+    reader.page.get_by_role("button", name="Open a scan…").click()
+    reader.open("las.nii.gz")
+    assert reader.store("state.value.scan_id") == reader.store("scan.value.id")
+    assert reader.state()["objects"] == []
+    assert len(json.loads(reader.server.get(f"api/readings/{first}"))["objects"][0]["clicks"]) == 2
+    reader.click(BALL_MM)
+    assert [len(o["clicks"]) for o in reader.state()["objects"]] == [1]
+
+
+def test_a_lost_answer_does_not_leave_the_picture_out_of_step(reader: Reader) -> None:
+    reader.open("ras.nii.gz")
+    reader.press("b")
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    reader.page.route("**/strokes", lose, times=1)
+    end = moved(BESIDE_MM, 0.0, 30.0, 0.0)
+    reader.drag(BESIDE_MM, end)
+    expect(reader.page.get_by_test_id("error")).to_contain_text("does not answer")
+    reader.drag(BESIDE_MM, end)
+    assert reader.is_marked(moved(BESIDE_MM, 0.0, 15.0, 0.0), "axial")
+    assert len(reader.store("state.value.objects")) == 1
+    reader.forgive("ERR_FAILED")
+
+
+def test_a_click_on_the_projection_of_a_tall_body_is_right_at_its_edge(reader: Reader) -> None:
+    reader.open("tall.nii.gz")
+    reader.page.wait_for_timeout(500)
+    scan = reader.store("scan.value.id")
+    mips = reader.store("scan.value.mips")
+    raw = reader.server.get(f"api/scans/{scan}/mips/0")
+    levels = np.frombuffer(raw, dtype="<u2").reshape(mips["rows"], mips["columns"])
+    row, column = np.argwhere(levels > 0.8 * levels.max()).mean(axis=0)
+    box = reader.page.get_by_test_id("mip").bounding_box()
+    assert box is not None
+    assert box["height"] / box["width"] == pytest.approx(
+        mips["rows"] * mips["pixel_mm"][1] / (mips["columns"] * mips["pixel_mm"][0]), rel=0.02
+    )
+    x = box["x"] + (column + 0.5) / mips["columns"] * box["width"]
+    reader.page.mouse.click(x, box["y"] + (row + 0.5) / mips["rows"] * box["height"])
+    reader.settle()
+    assert np.linalg.norm(np.array(reader.store("place.value")) - TALL_BALL_MM) < RADIUS_MM + 6
 
 
 def test_without_the_model_a_reading_is_manual(browser: Browser, server: Server) -> None:

@@ -31,7 +31,7 @@ export const KEYS: Key[] = [
     },
     matches: plain("t"),
   },
-  { keys: "E", does: "next object", run: () => void store.addObject(store.nextName()), matches: plain("e") },
+  { keys: "E", does: "next object", run: () => void store.addObject(), matches: plain("e") },
   {
     keys: "R",
     does: "reset the object: mask and clicks",
@@ -112,7 +112,7 @@ export function listen(): void {
     const at = event.target as HTMLElement;
     if (at.closest("input:not([type=range]):not([type=checkbox]), textarea, select, dialog") !== null) return;
     const key = KEYS.find((k) => k.matches(event));
-    if (key === undefined) return;
+    if (key === undefined || (event.repeat && !event.ctrlKey && !event.metaKey)) return;
     event.preventDefault();
     key.run();
   });

@@ -73,6 +73,16 @@ export function Mip() {
     return () => clearInterval(timer);
   }, []);
 
+  const room = useRef<HTMLDivElement>(null);
+  const size = useSignal<[number, number]>([1, 1]);
+  useEffect(() => {
+    const fit = new ResizeObserver(([entry]) => {
+      size.value = [entry!.contentRect.width, entry!.contentRect.height];
+    });
+    fit.observe(room.current!);
+    return () => fit.disconnect();
+  }, []);
+
   const scan = store.scan.value;
   const jump = async (event: MouseEvent) => {
     if (scan === null) return;
@@ -88,15 +98,25 @@ export function Mip() {
     scan === null
       ? [1, 1]
       : [scan.mips.columns * scan.mips.pixel_mm[0], scan.mips.rows * scan.mips.pixel_mm[1]];
+  const pixels = Math.min(size.value[0] / width, size.value[1] / height);
+  const [left, right] = sides(degrees.value);
   return (
     <div class="mip" style={{ background: store.scale.value === "grey" ? "#fff" : "#000" }}>
-      <canvas
-        ref={canvas}
-        data-testid="mip"
-        style={{ aspectRatio: `${width} / ${height}` }}
-        onClick={jump}
-        title="Click to go to the voxel that is shown"
-      />
+      <div class="room" ref={room}>
+        <canvas
+          ref={canvas}
+          data-testid="mip"
+          style={{ width: `${width * pixels}px`, height: `${height * pixels}px` }}
+          onClick={jump}
+          title="Click to go to the voxel that is shown"
+        />
+        {scan !== null && (
+          <>
+            <b class="left">{left}</b>
+            <b class="right">{right}</b>
+          </>
+        )}
+      </div>
       <div class="turn">
         <button
           type="button"
@@ -122,6 +142,15 @@ export function Mip() {
       </div>
     </div>
   );
+}
+
+/** Returns the letters at the left and right of a projection: whose side of the patient is seen there. */
+function sides(degrees: number): [string, string] {
+  const [across, through] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+  const letters = (sign: number) =>
+    (Math.abs(across) < 0.38 ? "" : across * sign > 0 ? "L" : "R") +
+    (Math.abs(through) < 0.38 ? "" : through * sign > 0 ? "P" : "A");
+  return [letters(-1), letters(1)];
 }
 
 function paint(

@@ -164,7 +164,7 @@ export function Objects() {
   const state = store.state.value;
   if (state === null) return null;
   const add = async () => {
-    await store.addObject(name.value.trim() || store.nextName());
+    await store.addObject(name.value.trim() || undefined);
     name.value = "";
   };
   return (
@@ -179,13 +179,7 @@ export function Objects() {
               aria-label={`Colour of ${object.name}`}
               onChange={(e) => void store.describe(object.id, { colour: e.currentTarget.value })}
             />
-            <button
-              type="button"
-              class="name"
-              onClick={() => {
-                store.active.value = object.id;
-              }}
-            >
+            <button type="button" class="name" onClick={() => store.activate(object.id)}>
               {object.name}
             </button>
             <span class="clicks">
@@ -273,6 +267,7 @@ function Exports() {
     <nav class="exports" aria-label="Export">
       {link("labels.nii.gz", "label map")}
       {object !== null && link(`objects/${object.id}/mask.nii.gz`, "mask")}
+      {store.scan.value?.dicom && link("segmentation.dcm", "DICOM SEG")}
       {link("table.csv", "table")}
       {link("clicks.json", "clicks")}
       {link("figure.png", "figure")}

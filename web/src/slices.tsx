@@ -50,13 +50,17 @@ export function Beside() {
   useEffect(() => {
     const made = new Viewer(canvas.current!);
     let stop = () => {};
-    void store.during("loading the CT or MR", async () => {
+    let gone = false;
+    const loaded = store.during("loading the CT or MR", async () => {
       await made.attach();
-      const found = store.scan.value!;
+      const found = store.scan.value;
+      if (gone || found === null) return;
       const image = await api.second(found.id, store.whole.value, FINER);
       const part = store.whole.value ? { start: [0, 0, 0] as api.Point, shape: found.shape } : found.shown;
       const [low, high] = store.secondWindow(image);
+      if (gone) return;
       await made.show(found, part, image.nifti, [low / image.step, high / image.step], "light", FINER);
+      if (gone) return;
       store.useBeside(made);
       const follow = effect(() => {
         if (store.place.value !== null) made.moveTo(store.place.value);
@@ -68,8 +72,10 @@ export function Beside() {
       };
     });
     return () => {
+      gone = true;
       store.useBeside(null);
       stop();
+      void loaded.then(() => made.release());
     };
   }, []);
   return (
@@ -137,7 +143,7 @@ function interact(viewer: Viewer, over: HTMLCanvasElement): () => void {
     if (event.ctrlKey) viewer.zoomAt(spot.mm, event.deltaY < 0 ? 1.2 : 1 / 1.2);
     else {
       viewer.scroll(spot.plane, event.deltaY < 0 ? 1 : -1);
-      store.place.value = viewer.place;
+      store.moveTo(viewer.place);
     }
   };
   const menu = (event: Event) => event.preventDefault();

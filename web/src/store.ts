@@ -54,6 +54,11 @@ let masks = new Map<number, Mask>();
 let unsure: Box | null = null;
 // Changes are sent one after the other, so that they arrive in the order in which they were made.
 let queue: Promise<unknown> = Promise.resolve();
+// Whether an answer was lost, so that the server may have stored more than is drawn.
+let stale = false;
+// The object that is being added, which clicks made meanwhile are for.
+let adding: Promise<number | null> | null = null;
+let opening = false;
 
 export function useViewer(made: Viewer): void {
   viewer = made;
@@ -96,24 +101,31 @@ export async function start(): Promise<void> {
   server.value = await during("asking the server", () => api.server());
 }
 
-/** Opens a scan, and this reader's work on it. */
+/** Opens a scan, and this reader's work on it; what was begun on another is finished first. */
 export async function open(found: Scan, reader: string, assisted: boolean): Promise<void> {
-  await during("loading the image", async () => {
-    const opened = await api.beginReading(found.id, reader, assisted);
-    close();
-    scan.value = found;
-    const view = opened.view as View;
-    window_.value = view.window ?? [0, 7];
-    scale.value = view.scale ?? "grey";
-    hidden.value = new Set(view.hidden ?? []);
-    whole.value = view.whole ?? false;
-    await showImage(found);
-    if (view.place) viewer?.moveTo(view.place);
-    place.value = viewer?.place ?? null;
-    await take(opened);
-    history.replaceState(null, "", `?scan=${found.id}&reading=${opened.id}`);
-  });
-  await acquire(false);
+  if (opening) return;
+  opening = true;
+  try {
+    await during("loading the image", async () => {
+      await queue;
+      const opened = await api.beginReading(found.id, reader, assisted);
+      close();
+      scan.value = found;
+      const view = opened.view as View;
+      window_.value = view.window ?? [0, 7];
+      scale.value = view.scale ?? "grey";
+      hidden.value = new Set(view.hidden ?? []);
+      whole.value = view.whole ?? false;
+      await showImage(found);
+      if (view.place) viewer?.moveTo(view.place);
+      place.value = viewer?.place ?? null;
+      await take(opened);
+      history.replaceState(null, "", `?scan=${found.id}&reading=${opened.id}`);
+      await acquire(false);
+    });
+  } finally {
+    opening = false;
+  }
 }
 
 interface View {
@@ -177,6 +189,7 @@ export async function showWhole(all: boolean): Promise<void> {
   const at = place.value;
   whole.value = all;
   await during("loading the image", () => showImage(found));
+  if (second.value === "fused") await showSecond("fused");
   if (at !== null) viewer?.moveTo(at);
   place.value = viewer?.place ?? null;
   redraw();
@@ -207,6 +220,8 @@ export function close(): void {
   uncertain.value = false;
   second.value = "off";
   unsure = null;
+  stale = false;
+  adding = null;
   masks = new Map();
 }
 
@@ -216,6 +231,7 @@ export async function acquire(takeOver: boolean): Promise<void> {
   if (id === undefined) return;
   try {
     const given = await api.lease(id, lease, takeOver);
+    if (state.value?.id !== id) return;
     if (takeOver) await take(await api.reading(id));
     lease = given.lease;
     locked.value = null;
@@ -232,6 +248,7 @@ export const takeOver = () => during("taking over", () => acquire(true));
 async function renew(id: string): Promise<void> {
   try {
     const given = await api.lease(id, lease, false);
+    if (state.value?.id !== id) return;
     if (given.lease !== lease) await take(await api.reading(id)); // the server was restarted meanwhile
     lease = given.lease;
   } catch (error) {
@@ -256,32 +273,55 @@ async function take(opened: Reading): Promise<void> {
     masks.set(Number(id), mask);
   }
   state.value = opened;
-  active.value = opened.objects.at(-1)?.id ?? null;
+  if (!opened.objects.some((o) => o.id === active.value)) active.value = opened.objects.at(-1)?.id ?? null;
   redraw();
   await refreshTable();
 }
 
-/** Sends a change, in order; shows what it did. */
-function change(text: string, method: string, path: string, body?: unknown): Promise<Edit | null> {
+/** What a change asks for, worked out when its turn comes: those before it may have added the object it is for. */
+interface Wanted {
+  method: string;
+  path: string;
+  body?: unknown;
+}
+
+/** Sends a change of the reading that is open now, in order; shows what it did. */
+function change(text: string, want: () => Promise<Wanted | null> | Wanted | null): Promise<Edit | null> {
+  const id = state.value?.id;
   const done = queue.then(() =>
     during(text, async () => {
-      const reading = state.value;
-      if (reading === null) return null;
+      if (id === undefined || state.value?.id !== id) return null;
+      if (stale) await refresh(id);
+      const wanted = await want();
+      if (wanted === null) return null;
       if (lease === null)
         throw new Error("Nothing was changed: this reading is open elsewhere. Take over to go on.");
       try {
-        const edit = await api.edit(reading.id, lease, method, path, body);
-        await apply(edit);
+        const expected = (state.value?.actions ?? 0) + (wanted.path === "undo" ? -1 : 1);
+        const edit = await api.edit(id, lease, wanted.method, wanted.path, wanted.body);
+        if (state.value?.id !== id) return null;
+        if (edit.state.actions === expected) await apply(edit);
+        else await refresh(id); // an answer was lost before: what is drawn is out of step
         return edit;
       } catch (error) {
-        if (!(error instanceof api.Problem) || error.status !== 423) throw error;
-        await recover(reading.id);
-        return null;
+        if (error instanceof api.Problem && error.status === 423) {
+          await recover(id);
+          return null;
+        }
+        if (!(error instanceof api.Problem) || error.status === 0 || error.status >= 500) stale = true;
+        throw error;
       }
     }),
   );
   queue = done;
   return done;
+}
+
+/** Takes the reading anew, after an answer that may have been lost. */
+async function refresh(id: string): Promise<void> {
+  const found = await api.reading(id);
+  stale = false;
+  if (state.value?.id === id) await take(found);
 }
 
 /** After a restart of the server nobody holds the reading: take it again, as it was stored. */
@@ -290,7 +330,7 @@ async function recover(id: string): Promise<void> {
   await acquire(false);
   if (lease === null) return;
   await take(await api.reading(id));
-  complain(new Error("The server was restarted. All is as it was stored; do the last thing again."));
+  complain(new Error("The server was restarted or away. All is as it was stored; do the last thing again."));
 }
 
 /** Lets other pages work on the reading. */
@@ -318,7 +358,7 @@ async function apply(edit: Edit): Promise<void> {
   } else recolour();
   revision.value++;
   void refreshTable();
-  if (uncertain.value) void showUncertainty(edit.object_id);
+  if (uncertain.value) void showUncertainty();
 }
 
 let tableWanted = 0;
@@ -328,7 +368,7 @@ async function refreshTable(): Promise<void> {
   const wanted = ++tableWanted;
   try {
     const found = await api.table(id);
-    if (wanted === tableWanted) rows.value = found;
+    if (wanted === tableWanted && state.value?.id === id) rows.value = found;
   } catch (error) {
     complain(error);
   }
@@ -363,8 +403,55 @@ function recolour(): void {
   beside?.setColours(colours);
 }
 
-export async function addObject(name: string): Promise<void> {
-  await change("adding", "POST", "objects", { name });
+/** Adds an object, of a name or the next lesion; clicks made meanwhile are for it. */
+export function addObject(name?: string): Promise<number | null> {
+  const added = change("adding", () => ({
+    method: "POST",
+    path: "objects",
+    body: { name: name ?? nextName() },
+  })).then((edit) => edit?.object_id ?? null);
+  adding = added;
+  void added.then(() => {
+    if (adding === added) adding = null;
+  });
+  return added;
+}
+
+/** Returns the object that the next click or stroke is for: the active one, or the one being added; shown if hidden. */
+function target(): Promise<number | null> {
+  const found = adding ?? (active.value === null ? addObject() : Promise.resolve(active.value));
+  return found.then((id) => {
+    if (id !== null && hidden.value.has(id)) toggleVisible(id);
+    return id;
+  });
+}
+
+/** Changes the active object. */
+function changeActive(text: string, method: string, path: string, body?: unknown): Promise<Edit | null> {
+  const id = active.value;
+  if (id === null && adding === null) return Promise.resolve(null);
+  return changeTarget(text, method, path, body, adding ?? Promise.resolve(id));
+}
+
+function changeTarget(
+  text: string,
+  method: string,
+  path: string,
+  body: unknown,
+  wanted: Promise<number | null>,
+): Promise<Edit | null> {
+  return change(text, async () => {
+    const id = await wanted;
+    return id === null
+      ? null
+      : { method, path: `objects/${id}${path}`, ...(body === undefined ? {} : { body }) };
+  });
+}
+
+/** Makes an object the one that clicks and strokes are for. */
+export function activate(id: number): void {
+  active.value = id;
+  if (uncertain.value) void showUncertainty();
 }
 
 /** The name of the next object: the same lesion or organ, counted on. */
@@ -373,31 +460,17 @@ export function nextName(): string {
   for (let n = 1; ; n++) if (!names.includes(`lesion ${n}`)) return `lesion ${n}`;
 }
 
-export function describe(id: number, wanted: { name?: string; colour?: string }): Promise<Edit | null> {
-  return change("storing", "PATCH", `objects/${id}`, wanted);
-}
-
-export async function removeObject(): Promise<void> {
-  if (active.value !== null) await change("deleting", "DELETE", `objects/${active.value}`);
-}
-
-export async function clearObject(): Promise<void> {
-  if (active.value !== null) await change("resetting", "POST", `objects/${active.value}/clear`);
-}
+export const describe = (id: number, wanted: { name?: string; colour?: string }) =>
+  changeTarget("storing", "PATCH", "", wanted, Promise.resolve(id));
+export const removeObject = () => changeActive("deleting", "DELETE", "");
+export const clearObject = () => changeActive("resetting", "POST", "/clear");
 
 /** Shows the model a click; without an object, a first one is added. */
 export async function click(mm: Point, isPositive: boolean): Promise<void> {
   const began = performance.now();
-  if (active.value === null) await addObject(nextName());
-  const id = active.value;
-  if (id === null) return;
   const body = { xyz_mm: mm, positive: isPositive, snap_mm: snap.value ? 7 : 0 };
-  const edit = await change(
-    server.value?.model_ready ? "asking the model" : "loading the model, then asking it",
-    "POST",
-    `objects/${id}/clicks`,
-    body,
-  );
+  const text = server.value?.model_ready ? "asking the model" : "loading the model, then asking it";
+  const edit = await changeTarget(text, "POST", "/clicks", body, target());
   if (edit === null) return;
   if (server.value !== null && !server.value.model_ready) server.value = await api.server();
   await new Promise(requestAnimationFrame);
@@ -406,22 +479,19 @@ export async function click(mm: Point, isPositive: boolean): Promise<void> {
 }
 
 export async function stroke(points: Point[], plane: api.Plane, erase: boolean): Promise<void> {
-  if (active.value === null) await addObject(nextName());
-  const id = active.value;
-  if (id === null) return;
   const body = { points_mm: points, radius_mm: radius.value, erase, plane };
-  await change(erase ? "erasing" : "painting", "POST", `objects/${id}/strokes`, body);
+  await changeTarget(erase ? "erasing" : "painting", "POST", "/strokes", body, target());
 }
 
 export async function threshold(rule: Rule): Promise<void> {
-  const id = active.value;
-  if (id === null) return;
-  const liver = rule === "liver" ? viewer?.place : null;
-  await change("comparing", "POST", `objects/${id}/thresholds`, { rule, liver_mm: liver });
+  await changeActive("comparing", "POST", "/thresholds", {
+    rule,
+    liver_mm: rule === "liver" ? place.value : null,
+  });
 }
 
-export const undo = () => change("undoing", "POST", "undo");
-export const redo = () => change("redoing", "POST", "redo");
+export const undo = () => change("undoing", () => ({ method: "POST", path: "undo" }));
+export const redo = () => change("redoing", () => ({ method: "POST", path: "redo" }));
 
 export function toggleVisible(id: number): void {
   const now = new Set(hidden.value);
@@ -432,20 +502,26 @@ export function toggleVisible(id: number): void {
 }
 
 export async function toggleUncertain(): Promise<void> {
+  if (state.value?.assisted !== true) return;
   uncertain.value = !uncertain.value;
   unsure = null;
-  if (uncertain.value && active.value !== null) await showUncertainty(active.value);
-  else redraw();
+  redraw();
+  if (uncertain.value) await showUncertainty();
 }
 
-async function showUncertainty(object: number): Promise<void> {
-  const id = state.value?.id;
-  if (id === undefined) return;
-  await during("asking how sure the model is", async () => {
+let uncertaintyWanted = 0;
+/** Shows where the model is unsure of the active object; switched off where that cannot be told. */
+async function showUncertainty(): Promise<void> {
+  const [id, object, wanted] = [state.value?.id, active.value, ++uncertaintyWanted];
+  if (id === undefined || object === null) return;
+  const found = await during("asking how sure the model is", async () => {
     const levels = await api.uncertainty(id, object);
-    unsure = levels === null ? null : await unpackLevels(levels);
-    redraw();
+    return { box: levels === null ? null : await unpackLevels(levels) };
   });
+  if (wanted !== uncertaintyWanted || state.value?.id !== id) return;
+  if (found === null) uncertain.value = false;
+  unsure = found?.box ?? null;
+  redraw();
 }
 
 export function setWindow(window: [number, number], colours: Scale): void {

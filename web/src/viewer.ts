@@ -65,6 +65,11 @@ export class Viewer {
     await this.nv.attachToCanvas(this.canvas);
   }
 
+  /** Gives the graphics memory back. */
+  release(): void {
+    this.canvas.getContext("webgl2")?.getExtension("WEBGL_lose_context")?.loseContext();
+  }
+
   /**
    * Shows a part of a scan: NIfTI, its axes nearest to right, anterior, superior; SUV in float32, or another image
    * whose voxels are finer by a factor.

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from seganypet.analysis.figure import save_figure
+from seganypet.app.history import CLEAR, CLICK, click_of, since_last_edit
 from seganypet.app.open_scans import OpenScan
 from seganypet.app.reading import Reading
 from seganypet.app.wire import TableRow
 from seganypet.errors import UsageError
 from seganypet.io import write_json, write_mask
+from seganypet.io.dicom_seg import write_seg
 from seganypet.io.prompt_files import prompts_of
 from seganypet.io.write import atomic_path, write_nifti
 from seganypet.prompts import Click
@@ -22,7 +24,7 @@ from seganypet.volume import Mask
 
 
 def write_labels(reading: Reading, scan: OpenScan, path: Path) -> None:
-    """Write all objects as a NIfTI label map, int16: 1 for the first; where they overlap, the later one.
+    """Write all objects as a NIfTI label map, int16: their numbers as in the table; where they overlap, the later one.
 
     Raises:
         UsageError: There are no objects.
@@ -31,8 +33,8 @@ def write_labels(reading: Reading, scan: OpenScan, path: Path) -> None:
     if not reading.objects:
         raise UsageError("nothing to export: the reading has no objects yet")
     labels = np.zeros(reading.shape, dtype=np.int16)
-    for place, object_id in enumerate(reading.objects, start=1):
-        labels[reading.array(object_id)] = place
+    for object_id in reading.objects:
+        labels[reading.array(object_id)] = object_id
     own = np.ascontiguousarray(scan.orientation.invert(labels))
     write_nifti(own, scan.orientation.native_affine, scan.source, path, "labels")
 
@@ -42,17 +44,39 @@ def write_object(reading: Reading, scan: OpenScan, object_id: int, path: Path) -
     write_mask(scan.native(reading.array(object_id)), path)
 
 
+def write_segmentation(reading: Reading, scan: OpenScan, path: Path) -> None:
+    """Write all objects that are not empty as a DICOM SEG; see `write_seg`.
+
+    Raises:
+        UsageError: All are empty.
+        OutputError: The scan is no DICOM series.
+    """
+    masks: dict[str, Mask] = {}
+    for described in reading.objects.values():
+        if reading.mask(described.id).any():
+            name = described.name if described.name not in masks else f"{described.name} ({described.id})"
+            masks[name] = scan.native(reading.array(described.id))
+    if not masks:
+        raise UsageError("nothing to export: all objects are empty")
+    import seganypet
+
+    write_seg(masks, path, version=seganypet.__version__)
+
+
 def write_clicks(reading: Reading, scan: OpenScan, path: Path) -> None:
-    """Write the clicks of all objects as a prompt file that `segment --prompts` reads."""
+    """Write the clicks of the objects that were made by clicks alone, as a prompt file for `segment --prompts`."""
     objects = {}
     for described in reading.objects.values():
-        own = scan.orientation.invert_ijk([click.ijk for click in described.clicks] or np.zeros((0, 3)))
+        edit, prompts = since_last_edit(reading.actions, described.id)
+        clicks = [click_of(action) for action in prompts if action.kind == CLICK]
+        painted = edit is not None and edit.kind != CLEAR
+        if painted or len(clicks) < len(prompts):
+            continue  # painted, or begun with a box: clicks alone do not lead to its mask
+        own = scan.orientation.invert_ijk([click.ijk for click in clicks] or np.zeros((0, 3)))
+        placed = zip(own, clicks, strict=True)
         objects[described.id] = (
             described.name,
-            [
-                Click((float(i), float(j), float(k)), click.positive)
-                for (i, j, k), click in zip(own, described.clicks, strict=True)
-            ],
+            [Click((float(i), float(j), float(k)), click.positive) for (i, j, k), click in placed],
         )
     grid = scan.orientation
     write_json(prompts_of(objects, scan.source.path, grid.native_shape, grid.native_affine), path)

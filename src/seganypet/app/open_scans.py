@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import warnings
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -21,6 +24,7 @@ from seganypet.preprocessing.orientation import Orientation, Shape, canonical_or
 from seganypet.volume import BoolArray, Mask, Source, Volume
 
 _MARGIN_MM: Final = 30.0
+Stamp = tuple[tuple[int, int], ...]
 
 
 @dataclass(eq=False)
@@ -32,6 +36,8 @@ class OpenScan:
         volume: In SUVbw, on the grid that the page and all readings count voxels on.
         orientation: From the file's own grid to this one.
         notes: What reading it warned of.
+        stamp: Size and time of its files when they were read.
+        fingerprint: Of voxels and affine: another image has another.
         lock: To be held by whoever works with the assistant or the projection.
     """
 
@@ -40,6 +46,8 @@ class OpenScan:
     orientation: Orientation
     source: Source
     notes: tuple[str, ...]
+    stamp: Stamp
+    fingerprint: str
     lock: threading.RLock = field(default_factory=threading.RLock)
     _assistant: Assistant | None = None
     _projection: RotatingProjection | None = None
@@ -131,11 +139,11 @@ class OpenScans:
         Raises:
             SegAnyPETError: As for `read_volume`.
         """
+        if held := self._held(stored.id):
+            return held
         with self._reading:
-            with self._lock:
-                if stored.id in self._open:
-                    self._open.move_to_end(stored.id)
-                    return self._open[stored.id]
+            if held := self._held(stored.id):
+                return held
             opened = open_scan(stored)
             with self._lock:
                 self._open[stored.id] = opened
@@ -157,6 +165,18 @@ class OpenScans:
         """About how much memory all scans hold."""
         with self._lock:
             return sum(scan.bytes for scan in self._open.values())
+
+    def _held(self, scan_id: str) -> OpenScan | None:
+        """Return a scan that is in memory, as long as its files are those that were read."""
+        with self._lock:
+            held = self._open.get(scan_id)
+            if held is not None and held.stamp != stamp_of(held.stored.path, held.source):
+                del self._open[scan_id]
+                return None
+            if held is not None:
+                self._open.move_to_end(scan_id)
+                self._forget_some()
+            return held
 
     def _forget_some(self) -> None:
         while len(self._open) > 1 and (
@@ -180,4 +200,24 @@ def open_scan(stored: StoredScan) -> OpenScan:
         canonical = Volume(array, orientation.affine, source=replace(volume.source, sform=None, qform=None))
     texts = [str(w.message) for w in caught if issubclass(w.category, SegAnyPETWarning)]
     notes = dict.fromkeys(text.removeprefix(f"{stored.path}: ") for text in texts)
-    return OpenScan(stored, canonical, orientation, volume.source, tuple(notes))
+    fingerprint = hashlib.blake2b(canonical.array.data, digest_size=16)
+    fingerprint.update(canonical.affine.tobytes())
+    return OpenScan(
+        stored,
+        canonical,
+        orientation,
+        volume.source,
+        tuple(notes),
+        stamp_of(stored.path, volume.source),
+        fingerprint.hexdigest(),
+    )
+
+
+def stamp_of(path: Path, source: Source) -> Stamp:
+    """Return size and time of change of each file of a scan; nothing of a file that is gone."""
+    stamps = []
+    for file in source.dicom_files or (path,):
+        with suppress(OSError):
+            found = Path(file).stat()
+            stamps.append((found.st_size, found.st_mtime_ns))
+    return tuple(stamps)

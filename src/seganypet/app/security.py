@@ -76,16 +76,18 @@ class Guard:
 
     def _check(self, request: Request) -> None:
         host = _host_of(f"//{request.headers.get('host', '')}")
-        if host not in self._hosts and "*" not in self._hosts:
+        # A page that was bound to another name cannot know the token, so its name matters only where there is none.
+        if not self._settings.token and host not in self._hosts and "*" not in self._hosts:
             raise OriginError(
                 f"called by the name {host[:80]!r}; start the server with --allow-host {host[:80]}"
             )
         origin = request.headers.get("origin")
-        if origin is not None and origin not in self._settings.allowed_origins:
-            if not origin.endswith(f"://{request.headers.get('host')}"):
-                raise OriginError(
-                    f"a page of {origin[:80]} may not use this server; start it with --allow-origin {origin[:80]}"
-                )
+        own = origin is None or origin.endswith(f"://{request.headers.get('host')}")
+        if not own and origin not in self._settings.allowed_origins:
+            shown = (origin or "")[:80]
+            raise OriginError(
+                f"a page of {shown} may not use this server; start it with --allow-origin {shown}"
+            )
         length = request.headers.get("content-length", "0")
         uploading = request.url.path.startswith(_UPLOADS)
         most = self._settings.most_upload_bytes if uploading else _MOST_BODY_BYTES

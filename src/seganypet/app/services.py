@@ -67,7 +67,7 @@ class Services:
             NotFoundError: There is none of this id.
             SegAnyPETError: As for `read_volume`.
         """
-        return self.scans.get(self.stored_scan(scan_id))
+        return self._as_first_read(self.stored_scan(scan_id))
 
     def new_scan(self, path: Path, series_uid: str | None = None, name: str | None = None) -> OpenScan:
         """Return a path as a scan, known from now on; one that cannot be read does not become known.
@@ -82,10 +82,23 @@ class Services:
         """
         stored = self.store.add_scan(name or path.name or str(path), path, series_uid)
         try:
-            return self.scans.get(stored)
+            return self._as_first_read(stored)
         except SegAnyPETError:
             self.store.remove_scan(stored.id)
             raise
+
+    def _as_first_read(self, stored: StoredScan) -> OpenScan:
+        """Return a scan in memory; work on it would lie in the wrong place were it another image than at first."""
+        opened = self.scans.get(stored)
+        if stored.fingerprint is None:
+            self.store.set_fingerprint(stored.id, opened.fingerprint)
+        elif stored.fingerprint != opened.fingerprint:
+            self.scans.forget(stored.id)
+            raise StoreError(
+                f"{stored.path}: is another image than when it was first opened here; put that one back, or give this "
+                "one another name, so that no work on the one lies over the other"
+            )
+        return opened
 
     def with_second(self, scan_id: str, path: Path | None) -> OpenScan:
         """Return a scan with a CT or MR to be shown with it, or none; one that cannot be read is not taken.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+_ALL_ADDRESSES = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,9 @@ class ServerSettings:
     @property
     def address(self) -> str:
         """Where the page is, with the token that it wants."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/" + (
-            f"?token={quote(self.token, safe='')}" if self.token else ""
-        )
+        if self.host in _ALL_ADDRESSES:
+            return self._at(socket.gethostname())
+        return self._at(f"[{self.host}]" if ":" in self.host else self.host)
+
+    def _at(self, host: str) -> str:
+        return f"http://{host}:{self.port}/" + (f"?token={quote(self.token, safe='')}" if self.token else "")

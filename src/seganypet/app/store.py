@@ -28,7 +28,7 @@ _BUSY_S: Final = 10.0
 _TABLES: Final = """
 CREATE TABLE scans (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, path TEXT NOT NULL, series_uid TEXT, second_path TEXT,
-    added_at REAL NOT NULL, UNIQUE (path, series_uid));
+    fingerprint TEXT, added_at REAL NOT NULL, UNIQUE (path, series_uid));
 CREATE TABLE readings (
     id TEXT PRIMARY KEY, scan_id TEXT NOT NULL REFERENCES scans, reader TEXT NOT NULL, assisted INTEGER NOT NULL,
     shape TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0, view TEXT NOT NULL DEFAULT '{}', begun_at REAL NOT NULL,
@@ -55,6 +55,7 @@ class StoredScan:
         path: File or folder.
         series_uid: Where the folder holds several series.
         second_path: CT or MR to be shown with it.
+        fingerprint: Of its voxels and affine when it was first read.
         added_at: Seconds since 1970.
     """
 
@@ -64,6 +65,7 @@ class StoredScan:
     series_uid: str | None
     second_path: Path | None
     added_at: float
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,10 +164,16 @@ class Store:
                 path=Path(row["path"]),
                 series_uid=row["series_uid"],
                 second_path=Path(row["second_path"]) if row["second_path"] else None,
+                fingerprint=row["fingerprint"],
                 added_at=row["added_at"],
             )
             for row in self._rows("SELECT * FROM scans ORDER BY added_at, rowid")
         ]
+
+    def set_fingerprint(self, scan_id: str, fingerprint: str) -> None:
+        """Store what a scan's voxels and affine were when it was first read."""
+        with self._transaction() as db:
+            db.execute("UPDATE scans SET fingerprint = ? WHERE id = ?", (fingerprint, scan_id))
 
     def set_second(self, scan_id: str, path: Path | None) -> None:
         """Store which image is shown with a scan."""

@@ -58,7 +58,9 @@ class RemoteSeriesRequest(Request):
     study_uid: SeriesUid
     series_uid: SeriesUid
     name: Name
-    second_of: Id | None = Field(default=None, description="Scan to show it with; without one it is a scan itself")
+    second_of: Id | None = Field(
+        default=None, description="Scan to show it with; without one it is a scan itself"
+    )
 
 
 class ReadingRequest(Request):
@@ -317,6 +319,7 @@ class ScanReply(BaseModel):
     spacing_mm: tuple[float, float, float]
     suv_max: float
     notes: list[str]
+    dicom: bool = Field(description="Whether it is a DICOM series")
     suv: dict[str, Any] = Field(description="How SUV was computed")
     mips: MipsReply
     shown: PartReply

@@ -110,10 +110,13 @@ def _token(arguments: argparse.Namespace) -> str | None:
 
     from seganypet.app.security import is_loopback
 
-    if arguments.token is not None and len(arguments.token) < 8:
+    token: str | None = arguments.token
+    if token is not None and len(token) < 8:
         raise UsageError("--token is shorter than 8 characters; leave it out to have one made")
-    if arguments.token is not None and not (arguments.token.isascii() and arguments.token.isprintable()):
-        raise UsageError("--token holds other than ASCII characters, which headers cannot; leave it out to have one made")
-    if arguments.token or is_loopback(arguments.host):
-        return str(arguments.token) if arguments.token else None
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise UsageError(
+            "--token holds characters that headers cannot; use ASCII, or leave it out to have one made"
+        )
+    if token or is_loopback(arguments.host):
+        return token
     return secrets.token_urlsafe(24)

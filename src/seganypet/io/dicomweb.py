@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 from requests import RequestException
 
 from seganypet.errors import ImageReadError, reason_of
@@ -82,7 +83,14 @@ class DicomWeb:
     def _answering(self) -> Iterator[DICOMwebClient]:
         try:
             yield DICOMwebClient(self.address.rstrip("/"), timeout=_TIMEOUT_S)
-        except (RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            RequestException,
+            InvalidDicomError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:
             raise ImageReadError(
                 f"{self.address}: no usable answer ({reason_of(error)}); is this the address of a DICOMweb service?"
             ) from error

@@ -14,9 +14,7 @@ from seganypet.volume import Volume
 
 # Right, anterior, superior; an odd number of voxels across, so that the middle one is in the middle column.
 SHAPE = (11, 9, 6)
-ORIENTATIONS = list(
-    itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3))
-)
+ORIENTATIONS = list(itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3)))
 
 
 def body(shape=SHAPE) -> np.ndarray:
@@ -28,9 +26,9 @@ def body(shape=SHAPE) -> np.ndarray:
 
 def noise(shape=SHAPE, seed=0) -> np.ndarray:
     """Values that differ from voxel to voxel."""
-    return np.random.default_rng(seed).permutation(np.arange(1, np.prod(shape) + 1, dtype=np.float32)).reshape(
-        shape
-    ) / np.float32(100)
+    return np.random.default_rng(seed).permutation(
+        np.arange(1, np.prod(shape) + 1, dtype=np.float32)
+    ).reshape(shape) / np.float32(100)
 
 
 def stored(array_ras, axes=(0, 1, 2), signs=(1, 1, 1), spacing_mm=(4.0, 4.0, 3.0)) -> Volume:
@@ -104,7 +102,11 @@ def test_no_column_within_the_body_is_empty(spacing_mm, degrees):
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.floats(-720, 720), st.sampled_from([(4.0, 4.0, 3.0), (1.0, 1.0, 2.0), (4.0, 2.5, 3.0)]), st.integers(0, 9))
+@given(
+    st.floats(-720, 720),
+    st.sampled_from([(4.0, 4.0, 3.0), (1.0, 1.0, 2.0), (4.0, 2.5, 3.0)]),
+    st.integers(0, 9),
+)
 def test_every_voxel_is_seen_and_every_pixel_names_the_voxel_that_it_shows(degrees, spacing_mm, seed):
     volume = stored(noise(seed=seed), (1, 2, 0), (-1, 1, -1), spacing_mm)
     projection = RotatingProjection(volume)

@@ -102,6 +102,11 @@ def test_it_is_the_highest_mean_of_all_voxels_within_the_radius(affine, seed, ma
 
 def test_a_mask_of_another_grid_is_refused():
     volume = Volume(np.arange(8, dtype=np.float32).reshape(2, 2, 2), grid(4, 4, 4))
-    for mask in (Mask(np.ones((2, 2, 3), bool), grid(4, 4, 4)), Mask(np.ones((2, 2, 2), bool), grid(4, 4, 5))):
-        with pytest.raises(GeometryError, match=r"not on the volume's grid of shape \(2, 2, 2\); resample it"):
+    for mask in (
+        Mask(np.ones((2, 2, 3), bool), grid(4, 4, 4)),
+        Mask(np.ones((2, 2, 2), bool), grid(4, 4, 5)),
+    ):
+        with pytest.raises(
+            GeometryError, match=r"not on the volume's grid of shape \(2, 2, 2\); resample it"
+        ):
             suv_peak(volume, mask)

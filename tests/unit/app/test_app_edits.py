@@ -49,9 +49,7 @@ def thresholded(reading, scan, number, rule, **more) -> np.ndarray:
     return reading.array(action.object_id)
 
 
-@pytest.mark.parametrize(
-    ("rule", "level"), [("41%", 4.1), ("50%", 5.0), ("2.5", 2.5), ("4.0", 4.0)]
-)
+@pytest.mark.parametrize(("rule", "level"), [("41%", 4.1), ("50%", 5.0), ("2.5", 2.5), ("4.0", 4.0)])
 def test_a_rule_takes_what_reaches_its_level(tmp_path, reading, rule, level):
     suv = small_suv()
     ladder = {(8, 6, 7): level, (3, 6, 7): level - 0.01, (5, 9, 7): level + 0.01}
@@ -179,8 +177,14 @@ def test_a_share_of_no_uptake_is_refused(tmp_path, reading):
 
 @pytest.mark.parametrize(
     ("rule", "label"),
-    [("41%", "≥ 41% of SUVmax"), ("50%", "≥ 50% of SUVmax"), ("2.5", "≥ SUV 2.5"), ("4.0", "≥ SUV 4.0"), ("liver", "≥ liver level")],
-)  # fmt: skip
+    [
+        ("41%", "≥ 41% of SUVmax"),
+        ("50%", "≥ 50% of SUVmax"),
+        ("2.5", "≥ SUV 2.5"),
+        ("4.0", "≥ SUV 4.0"),
+        ("liver", "≥ liver level"),
+    ],
+)
 def test_every_rule_has_a_label(rule, label):
     assert rule in edits.rules()
     assert edits.label_of(rule) == label

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from seganypet.app.exports import file_stem
 from seganypet.io import read_mask, read_prompts, read_volume
-from seganypet.prompts import Click
 from small_server import (
     HOT,
     IN_HOT,
@@ -92,14 +91,12 @@ def test_a_mask_lies_on_the_files_own_grid_where_the_uptake_is(client, affine, t
     assert np.asarray(image.dataobj)[tuple(np.rint(at).astype(int))] == 1
     # Our own reader takes it as a mask of that file.
     page.client.get(page.at(f"objects/{number}/mask.nii.gz"))
-    (tmp_path / "mask.nii.gz").write_bytes(
-        page.client.get(page.at(f"objects/{number}/mask.nii.gz")).content
-    )
+    (tmp_path / "mask.nii.gz").write_bytes(page.client.get(page.at(f"objects/{number}/mask.nii.gz")).content)
     volume = read_volume(tmp_path / "served" / "pet.nii.gz")
     assert read_mask(tmp_path / "mask.nii.gz", like=volume).array[IN_HOT]
 
 
-def test_labels_count_objects_in_their_order_and_later_ones_lie_on_top(client, affine):
+def test_labels_are_the_numbers_of_the_table_and_later_objects_lie_on_top(client, affine):
     page = Page(client)
     gone = page.add("deleted later")
     clicked(page, affine, IN_HOT)
@@ -112,8 +109,8 @@ def test_labels_count_objects_in_their_order_and_later_ones_lie_on_top(client, a
     np.testing.assert_allclose(image.affine, affine, atol=1e-4)
     assert image.get_data_dtype() == np.int16
     expected = np.zeros(SHAPE, int)
-    expected[HOT], expected[WARM] = 3, 2
-    expected[5, 6, 9] = 1  # where the third was erased, the first is seen
+    expected[HOT], expected[WARM] = 4, 3
+    expected[5, 6, 9] = 2  # where the last was erased, the one below is seen
     np.testing.assert_array_equal(np.asarray(image.dataobj), expected)
 
 
@@ -147,12 +144,15 @@ def test_a_mask_of_a_dicom_series_lies_where_the_series_does(tmp_path):
         number = page.add()
         # LPS (-10 + 5 · 5, -20 + 4 · 4, 30 + 3 · 2) is (-15, 4, 36) in RAS+.
         page.edit("POST", f"objects/{number}/clicks", xyz_mm=[-15, 4, 36])
+        (tmp_path / "clicks.json").write_bytes(client.get(page.at("clicks.json")).content)
         page.edit("PUT", f"objects/{number}/mask", **as_request(page, [-15, 4, 36]))
+        assert (
+            ok(client.get(page.at("clicks.json")))["objects"] == []
+        )  # clicks alone do not lead to this mask
         image = image_of(page, f"objects/{number}/mask.nii.gz")
         assert image.shape == (10, 8, 6)
         assert np.argwhere(np.asarray(image.dataobj)).tolist() == [[5, 4, 2]]
         np.testing.assert_allclose(image.affine @ [5, 4, 2, 1], [-15, 4, 36, 1])
-        (tmp_path / "clicks.json").write_bytes(client.get(page.at("clicks.json")).content)
         (click,) = read_prompts(tmp_path / "clicks.json", read_volume(tmp_path / "served" / "series"))
         np.testing.assert_allclose(click.ijk, (5, 4, 2), atol=1e-9)
 

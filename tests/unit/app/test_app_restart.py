@@ -190,9 +190,20 @@ def test_a_second_server_in_the_same_folder_is_refused(folder):
 def process(folder):
     """Run `seganypet serve` on the folder; give its address and process."""
     command = [sys.executable, "-m", "seganypet", "serve", str(folder / "served"), "--port", "0"]
-    command += ["--work", str(folder / "work"), "--weights", str(write_tiny_weights(folder)), "--device", "cpu"]
+    command += [
+        "--work",
+        str(folder / "work"),
+        "--weights",
+        str(write_tiny_weights(folder)),
+        "--device",
+        "cpu",
+    ]
     running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     try:
         line = running.stdout.readline()

@@ -31,7 +31,9 @@ def test_a_free_port_is_found():
 def test_a_port_that_is_taken_is_refused():
     with listening_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=rf"cannot listen on 127\.0\.0\.1:{port} \(.*choose another --port"):
+        with pytest.raises(
+            UsageError, match=rf"cannot listen on 127\.0\.0\.1:{port} \(.*choose another --port"
+        ):
             listening_socket("127.0.0.1", port)
 
 
@@ -63,7 +65,9 @@ def test_a_server_answers_until_it_is_told_to_end_and_frees_its_folder(tmp_path,
 
 def test_the_page_is_opened_in_the_browser(tmp_path, monkeypatch):
     opened = []
-    monkeypatch.setattr(running.threading, "Timer", lambda after, call, args: opened.append((call, args)) or Started())
+    monkeypatch.setattr(
+        running.threading, "Timer", lambda after, call, args: opened.append((call, args)) or Started()
+    )
     monkeypatch.setattr(running.uvicorn, "Server", lambda config: Started())
     app = create_app(small_settings(tmp_path), SharedModel(half_of_click, "x"))
     with listening_socket("127.0.0.1", 0) as listening:

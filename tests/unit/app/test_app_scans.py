@@ -115,8 +115,13 @@ def test_a_pixel_leads_to_the_voxel_that_it_shows_and_a_click_there_to_its_objec
 
 @pytest.mark.parametrize(
     ("query", "status"),
-    [({"row": 16, "column": 0}, 409), ({"row": 0, "column": 0}, 409), ({"row": -1, "column": 0}, 422), ({"row": 0}, 422)],
-)  # fmt: skip
+    [
+        ({"row": 16, "column": 0}, 409),
+        ({"row": 0, "column": 0}, 409),
+        ({"row": -1, "column": 0}, 422),
+        ({"row": 0}, 422),
+    ],
+)
 def test_a_pixel_that_shows_nothing_is_refused(page, query, status):
     problem_of(page.client.get(page.on_scan("mips/0/voxel"), params=query), status)
 

@@ -46,7 +46,12 @@ def test_a_server_without_a_model_loads_none(tmp_path):
     loads = []
     with serving(tmp_path, assisted=False, model=lambda: loads.append(1) or half_of_click()) as client:
         found = ok(client.get("/api/server"))
-        assert (found["assisted"], found["model_ready"], found["boxes"], found["device"]) == (False, False, None, None)
+        assert (found["assisted"], found["model_ready"], found["boxes"], found["device"]) == (
+            False,
+            False,
+            None,
+            None,
+        )
     assert not loads
 
 

@@ -51,7 +51,9 @@ def finish(client, upload: str, name: str = "patient 1", **query):
 
 def stored(tmp_path) -> list[str]:
     """Return what lies in the folder of uploads."""
-    return sorted(str(p.relative_to(tmp_path / "work" / "uploads")) for p in (tmp_path / "work" / "uploads").rglob("*"))
+    return sorted(
+        str(p.relative_to(tmp_path / "work" / "uploads")) for p in (tmp_path / "work" / "uploads").rglob("*")
+    )
 
 
 @pytest.mark.parametrize("name", ["pet.nii.gz", "PET.NII.GZ", "a/b\\c.nii.gz", "läsion 1.nii.gz"])
@@ -118,7 +120,11 @@ def test_of_two_series_the_one_that_was_chosen_becomes_a_scan(client, tmp_path):
     upload = begin(client)
     put_folder(client, upload, tmp_path / "dicom")
     series = ok(client.get(f"/api/uploads/{upload}/series"))
-    assert [(s["modality"], s["description"]) for s in series] == [("PT", "PET AC"), ("PT", "PET NAC"), ("CT", "CT")]
+    assert [(s["modality"], s["description"]) for s in series] == [
+        ("PT", "PET AC"),
+        ("PT", "PET NAC"),
+        ("CT", "CT"),
+    ]
     assert "2 PET series" in problem_of(finish(client, upload), 422)
     assert ok(client.get("/api/scans")) == []
     scan = ok(finish(client, upload, series_uid=series[1]["uid"]))
@@ -137,7 +143,12 @@ def test_a_series_that_is_not_there_is_refused(client, tmp_path, uid):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("pet.nii.gz", b"no NIfTI"), ("pet.nii", b""), ("a.dcm", b"no DICOM"), ("a.txt", b"nothing of all that")],
+    [
+        ("pet.nii.gz", b"no NIfTI"),
+        ("pet.nii", b""),
+        ("a.dcm", b"no DICOM"),
+        ("a.txt", b"nothing of all that"),
+    ],
 )
 def test_a_broken_file_is_refused_and_leaves_no_scan_behind(client, tmp_path, name, content):
     upload = begin(client)
@@ -208,7 +219,9 @@ def test_names_of_files_lead_nowhere(client, tmp_path, name):
     assert {p.name for p in tmp_path.iterdir()} == {"work"}
 
 
-@pytest.mark.parametrize("path", ["0/files/0", "..%2F..%2Fx/files/0", f"{'0' * 15}G/files/0", f"{'0' * 17}/files/0"])
+@pytest.mark.parametrize(
+    "path", ["0/files/0", "..%2F..%2Fx/files/0", f"{'0' * 15}G/files/0", f"{'0' * 17}/files/0"]
+)
 def test_ids_of_uploads_lead_nowhere(client, path):
     response = client.put(f"/api/uploads/{path}?name=a.nii", content=b"x")
     assert response.status_code in (404, 405, 422)

@@ -343,7 +343,7 @@ class TestImages:
         [
             ("pet.nii.gz", b"nothing", 422, "no NIfTI"),
             ("pet.nii.gz", b"", 422, "no NIfTI"),
-            ("pet", b"nothing", 422, "not DICOM"),
+            ("pet", b"nothing", 422, "no DICOM images"),
             ("pet.nrrd", b"NRRD0005\n", 400, "choose .nii.gz"),
             ("PET.SEG.NRRD", b"NRRD0005\n", 400, "choose .nii.gz"),
             ("pet.zip", b"PK", 400, "choose .nii.gz"),

@@ -75,7 +75,7 @@ def shadows(
 
 @router.get("/labels.nii.gz", response_class=Response)
 def labels(reading_id: Id, served: Served) -> Response:
-    """Return all objects as one NIfTI label map on the file's own grid: ids in their order, later ones on top."""
+    """Return all objects as one NIfTI label map on the file's own grid: the table's numbers, later ones on top."""
     with served.reading_on_scan(reading_id) as (reading, scan):
         return _file("labels.nii.gz", lambda path: exports.write_labels(reading, scan, path))
 
@@ -88,9 +88,16 @@ def mask_file(reading_id: Id, object_id: ObjectId, served: Served) -> Response:
         return _file(name, lambda path: exports.write_object(reading, scan, object_id, path))
 
 
+@router.get("/segmentation.dcm", response_class=Response)
+def segmentation(reading_id: Id, served: Served) -> Response:
+    """Return all objects as a DICOM SEG that refers to the scan's series, a segment each."""
+    with served.reading_on_scan(reading_id) as (reading, scan):
+        return _file("segmentation.dcm", lambda path: exports.write_segmentation(reading, scan, path))
+
+
 @router.get("/clicks.json", response_class=Response)
 def clicks(reading_id: Id, served: Served) -> Response:
-    """Return the clicks of all objects as a prompt file, in voxels of the file's own grid."""
+    """Return the clicks of objects made by clicks alone as a prompt file, in voxels of the file's own grid."""
     with served.reading_on_scan(reading_id) as (reading, scan):
         return _file("clicks.json", lambda path: exports.write_clicks(reading, scan, path))
 
@@ -117,7 +124,13 @@ def log(reading_id: Id, served: Served) -> Response:
     return _file("log.json", lambda path: write_json(found, path))
 
 
-_TYPES = {".gz": "application/gzip", ".json": "application/json", ".csv": "text/csv", ".png": "image/png"}
+_TYPES = {
+    ".csv": "text/csv",
+    ".dcm": "application/dicom",
+    ".gz": "application/gzip",
+    ".json": "application/json",
+    ".png": "image/png",
+}
 
 
 def _file(name: str, write: Callable[[Path], None]) -> Response:

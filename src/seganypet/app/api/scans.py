@@ -161,6 +161,7 @@ def described(scan: OpenScan) -> ScanReply:
         spacing_mm=volume.spacing_mm,
         suv_max=float(volume.array.max()),
         notes=list(scan.notes),
+        dicom=scan.source.kind == "dicom",
         suv=_suv_record(scan),
         mips=MipsReply(rows=rows, columns=columns, pixel_mm=scan.projection.pixel_mm),
         shown=PartReply(start=start, shape=shape),
