@@ -67,6 +67,7 @@ export function useViewer(made: Viewer): void {
 /** Draws the same labels in a second picture, until null. */
 export function useBeside(made: Viewer | null): void {
   beside = made;
+  coloured = "";
   if (made !== null) redraw();
 }
 
@@ -141,6 +142,7 @@ async function showImage(found: Scan): Promise<void> {
   const nifti = await api.image(found.id, whole.value);
   // The browser draws once more before the image takes its time.
   await new Promise((resolve) => setTimeout(resolve, 20));
+  coloured = "";
   await viewer?.show(found, part, nifti, window_.value, scale.value);
 }
 
@@ -343,19 +345,19 @@ async function apply(edit: Edit): Promise<void> {
   const before = state.value?.objects.map((o) => o.id) ?? [];
   state.value = edit.state;
   const now = edit.state.objects.map((o) => o.id);
+  recolour();
   if (edit.change !== null) {
     const box = await unpackBits(edit.change);
     const mask = masks.get(edit.object_id) ?? new Mask();
     masks.set(edit.object_id, mask);
     mask.turn(box);
-    if (before.join() === now.join()) drawRegion(box);
+    drawRegion(box);
   }
-  if (before.join() !== now.join()) {
-    const added = now.find((id) => !before.includes(id));
-    if (added !== undefined) active.value = added;
-    else if (!now.includes(active.value ?? -1)) active.value = now.at(-1) ?? null;
-    redraw();
-  } else recolour();
+  const added = now.find((id) => !before.includes(id));
+  if (added !== undefined) active.value = added;
+  else if (!now.includes(active.value ?? -1)) active.value = now.at(-1) ?? null;
+  // Labels count objects in their order, so they change with it, but not by one more at the end.
+  if (before.some((id, n) => now[n] !== id)) redraw();
   revision.value++;
   void refreshTable();
   if (uncertain.value) void showUncertainty();
@@ -397,8 +399,12 @@ export function redraw(): void {
   revision.value++;
 }
 
+let coloured = "";
+/** Gives the labels the objects' colours, where these are new. */
 function recolour(): void {
   const colours = state.value?.objects.map((o) => o.colour) ?? [];
+  if (colours.join() === coloured) return;
+  coloured = colours.join();
   viewer?.setColours(colours);
   beside?.setColours(colours);
 }

@@ -33,6 +33,7 @@ export class Viewer {
   readonly nv: Niivue;
   private voxels = new Float32Array(0);
   private affine: Affine = [];
+  private frameWanted = 0;
   private finer = 1;
   private part: Part = { start: [0, 0, 0], shape: [1, 1, 1] };
   private spot: Point = [0, 0, 0];
@@ -146,7 +147,7 @@ export class Viewer {
     const drawn = cmapper.makeDrawLut("$itksnap");
     this.nv.drawLut = { ...drawn, lut };
     this.nv.refreshColormaps();
-    this.nv.drawScene();
+    this.drawSoon();
   }
 
   /** Returns what of a box is shown; null if nothing. */
@@ -172,7 +173,7 @@ export class Viewer {
     gl.bindTexture(gl.TEXTURE_3D, this.nv.drawTexture);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.texSubImage3D(gl.TEXTURE_3D, 0, i, j, k, a, b, c, gl.RED, gl.UNSIGNED_BYTE, labels);
-    this.nv.drawScene();
+    this.drawSoon();
   }
 
   /** The place of the crosshair, RAS+ mm. */
@@ -284,6 +285,12 @@ export class Viewer {
       { sliceType: SLICE_TYPE.SAGITTAL, position: [across + GAP, 0, through, 1] },
       { sliceType: SLICE_TYPE.AXIAL, position: [across + through + 2 * GAP, 0, across, 1] },
     ]);
+  }
+
+  /** Draws once in the next frame, however much has changed until then. */
+  private drawSoon(): void {
+    cancelAnimationFrame(this.frameWanted);
+    this.frameWanted = requestAnimationFrame(() => this.nv.drawScene());
   }
 
   private background(scale: Scale | "light"): void {

@@ -262,7 +262,7 @@ def take(page: Page, kind: str, which: int, ijk: tuple[int, int, int]) -> None:
         assert page.looked_up()["actions"] == before
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, min_size=3, max_size=12))
 def test_whatever_is_done_page_and_server_agree_and_undo_goes_back_to_the_beginning(client, steps):
     page = Page(client, reader=f"reader {next(READERS)}")  # each time a reading of its own

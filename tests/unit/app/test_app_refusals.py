@@ -20,16 +20,18 @@ from small_server import (
 )
 
 
-@pytest.fixture
-def client(tmp_path):
-    write_scan(tmp_path / "served" / "pet.nii.gz")
-    with serving(tmp_path) as client:
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("refusals")
+    write_scan(folder / "served" / "pet.nii.gz")
+    with serving(folder) as client:
         yield client
 
 
 @pytest.fixture
-def page(client):
-    return Page(client)
+def page(client, request):
+    """A reading of the test's own: what it refuses changes nothing of the server."""
+    return Page(client, reader=str(hash(request.node.nodeid)))
 
 
 @pytest.mark.parametrize("step", ["undo", "redo"])
