@@ -34,13 +34,6 @@ from small_server import (
 )
 
 
-@pytest.fixture
-def client(tmp_path):
-    write_scan(tmp_path / "served" / "pet.nii.gz")
-    with serving(tmp_path) as client:
-        yield client
-
-
 @pytest.mark.parametrize(
     ("kind", "status"),
     [

@@ -16,19 +16,6 @@ from small_server import (
     write_scan,
 )
 
-
-@pytest.fixture
-def client(tmp_path):
-    write_scan(tmp_path / "served" / "pet.nii.gz")
-    with serving(tmp_path) as client:
-        yield client
-
-
-@pytest.fixture
-def page(client):
-    return Page(client)
-
-
 CHANGES = [
     ("POST", "objects", {"name": "x"}),
     ("PATCH", "objects/1", {"name": "x"}),

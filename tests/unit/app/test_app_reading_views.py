@@ -15,21 +15,7 @@ from small_server import (
     in_block,
     ok,
     problem_of,
-    serving,
-    write_scan,
 )
-
-
-@pytest.fixture
-def client(tmp_path):
-    write_scan(tmp_path / "served" / "pet.nii.gz")
-    with serving(tmp_path) as client:
-        yield client
-
-
-@pytest.fixture
-def page(client):
-    return Page(client)
 
 
 def test_the_list_names_scans_and_readings(client):

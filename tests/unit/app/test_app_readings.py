@@ -26,18 +26,6 @@ from small_server import (
 from synthetic_model import box_as_mask
 
 
-@pytest.fixture
-def client(tmp_path):
-    write_scan(tmp_path / "served" / "pet.nii.gz")
-    with serving(tmp_path) as client:
-        yield client
-
-
-@pytest.fixture
-def page(client):
-    return Page(client)
-
-
 def test_a_click_gives_the_mask_and_says_what_it_did(page):
     number = page.add("lesion")
     reply = page.click(number, IN_HOT)

@@ -23,18 +23,6 @@ from small_server import (
 )
 
 
-@pytest.fixture
-def client(tmp_path):
-    write_scan(tmp_path / "served" / "pet.nii.gz")
-    with serving(tmp_path) as client:
-        yield client
-
-
-@pytest.fixture
-def page(client):
-    return Page(client)
-
-
 def frame_of(page: Page, degrees) -> tuple[np.ndarray, float]:
     """Return a projection in SUV as the page computes it, and its step."""
     response = page.client.get(page.on_scan(f"mips/{degrees}"))

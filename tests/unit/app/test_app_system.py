@@ -8,21 +8,12 @@ import subprocess
 import sys
 import warnings
 
-import pytest
-
 import seganypet
 from seganypet.app import server as server_module
 from seganypet.app.server import described_app
 from seganypet.targets import LESION, ORGANS
-from small_server import IN_HOT, Page, ok, problem_of, serving, wait_for, write_scan
+from small_server import IN_HOT, Page, ok, problem_of, serving, wait_for
 from synthetic_model import box_as_mask, half_of_click
-
-
-@pytest.fixture
-def client(tmp_path):
-    write_scan(tmp_path / "served" / "pet.nii.gz")
-    with serving(tmp_path) as client:
-        yield client
 
 
 def test_the_server_says_what_it_is(client):
